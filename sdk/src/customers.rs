@@ -1,0 +1,142 @@
+//! The tenant list: who may deploy here.
+//!
+//! One login per line; blank lines and lines that begin with `#` are passed over. The list is read again when
+//! it changes. A list that cannot be read stops the service at start, and later leaves the last good one in force.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::id::Owner;
+use crate::{Invalid, Reader};
+
+/// A larger list is taken for a mistake, in bytes.
+const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why there is no tenant list.
+#[derive(Debug, thiserror::Error)]
+pub enum CustomersError {
+    /// The file cannot be read.
+    #[error("the tenant list {path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// A line is no login.
+    #[error("line {line} of the tenant list {path} is not usable: {cause}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        cause: crate::id::InvalidId,
+    },
+}
+
+/// The tenants' logins, from the file that `customers_path` names.
+#[derive(Debug)]
+pub struct Customers {
+    path: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    modified: Option<SystemTime>,
+    length: u64,
+    logins: HashSet<Owner>,
+}
+
+impl Customers {
+    /// Reads `customers_path` and the file that it names.
+    ///
+    /// # Errors
+    /// When the variable is missing or the file is not usable; the reader knows which.
+    pub fn read(reader: &Reader<'_>) -> Result<Self, Invalid> {
+        let path: PathBuf = reader.required("customers_path")?;
+        Self::open(path).map_err(|error| reader.invalid("customers_path", crate::failure::chain(&error)))
+    }
+
+    /// Reads the list at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a line of it is no login.
+    pub fn open(path: PathBuf) -> Result<Self, CustomersError> {
+        let known = Mutex::new(load(&path)?);
+        Ok(Self { path, known })
+    }
+
+    /// True if the owner may deploy here.
+    pub fn contains(&self, owner: &Owner) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.has_changed(&self.path) {
+            match load(&self.path) {
+                Ok(fresh) => *known = fresh,
+                Err(error) => {
+                    let error = crate::failure::chain(&error);
+                    tracing::error!(error, "The tenant list changed and is not usable; the last good one stays in force");
+                }
+            }
+        }
+        known.logins.contains(owner)
+    }
+}
+
+impl Known {
+    fn has_changed(&self, path: &std::path::Path) -> bool {
+        std::fs::metadata(path).map_or(true, |now| now.modified().ok() != self.modified || now.len() != self.length)
+    }
+}
+
+fn load(path: &std::path::Path) -> Result<Known, CustomersError> {
+    let unreadable = |cause| CustomersError::Unreadable { path: path.to_owned(), cause };
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if about.len() > MAX_LIST_BYTES {
+        return Err(unreadable(std::io::Error::other(format!("it has over {MAX_LIST_BYTES} bytes"))));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let lines = text.lines().map(str::trim).enumerate();
+    let logins = lines.filter(|(_, login)| !login.is_empty() && !login.starts_with('#')).map(|(index, login)| {
+        login.parse().map_err(|cause| CustomersError::Malformed { path: path.to_owned(), line: index + 1, cause })
+    });
+    Ok(Known { modified: about.modified().ok(), length: about.len(), logins: logins.collect::<Result<_, _>>()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(login: &str) -> Owner {
+        login.parse().unwrap()
+    }
+
+    #[test]
+    fn logins_are_found_in_any_case_and_a_change_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("customers");
+        std::fs::write(&path, "# tenants\r\nAlice\n\n bob \n").unwrap();
+        let customers = Customers::open(path.clone()).unwrap();
+        assert!(customers.contains(&owner("alice")) && customers.contains(&owner("BOB")));
+        assert!(!customers.contains(&owner("mallory")));
+        std::fs::write(&path, "alice\nbob\nmallory\n").unwrap();
+        assert!(customers.contains(&owner("mallory")));
+    }
+
+    #[test]
+    fn a_broken_list_stops_the_start_and_later_leaves_the_last_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("customers");
+        assert!(matches!(Customers::open(path.clone()), Err(CustomersError::Unreadable { .. })));
+        std::fs::write(&path, "<html>\n").unwrap();
+        assert!(matches!(Customers::open(path.clone()), Err(CustomersError::Malformed { line: 1, .. })));
+        std::fs::write(&path, "alice\n").unwrap();
+        let customers = Customers::open(path.clone()).unwrap();
+        std::fs::write(&path, "502 Bad Gateway\n").unwrap();
+        assert!(customers.contains(&owner("alice")) && !customers.contains(&owner("bad")));
+    }
+}

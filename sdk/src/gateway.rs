@@ -1,0 +1,10 @@
+//! The OpenFaaS gateway: its wire types and a client for them.
+
+mod client;
+mod types;
+
+pub use client::{Gateway, GatewayError};
+pub use types::{
+    DEFAULT_NAMESPACE, DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine, NamedSecret, Provider,
+    Resources, ScaleRequest, Secret, Usage, Version,
+};

@@ -1,0 +1,259 @@
+//! JSON of the gateway's REST API, with the field names of `spec/platform.md` A3 to A6. Unknown fields are
+//! passed over, absent ones take their zero value, and zero values are left out when written.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The namespace of a function that names none.
+pub const DEFAULT_NAMESPACE: &str = "openfaas-fn";
+
+/// Body of `PUT` and `POST /system/functions`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionDeployment {
+    /// The function's name. Required.
+    pub service: String,
+    /// The image, by tag or digest. Required.
+    pub image: String,
+    /// The namespace; [`DEFAULT_NAMESPACE`] where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub namespace: String,
+    /// The command that a watchdog starts; the image's own where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub env_process: String,
+    /// Environment variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub env_vars: BTreeMap<String, String>,
+    /// Placement constraints; kept and given back, without effect on one machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub constraints: Vec<String>,
+    /// Names of secrets to mount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub secrets: Vec<String>,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub annotations: BTreeMap<String, String>,
+    /// Upper bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Resources>,
+    /// What is set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Resources>,
+    /// Whether the root file system is read-only; the gateway's default (true) where unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only_root_filesystem: Option<bool>,
+}
+
+/// Memory and processors in Kubernetes' notation, for example `128Mi` and `500m`. Empty means unset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Memory.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub memory: String,
+    /// Processors.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub cpu: String,
+}
+
+/// An element of `GET /system/functions`, and the answer of `GET /system/function/NAME`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionStatus {
+    /// The function's name.
+    pub name: String,
+    /// The image that is live.
+    #[serde(default, deserialize_with = "or_default")]
+    pub image: String,
+    /// The namespace.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub namespace: String,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub env_process: String,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub env_vars: BTreeMap<String, String>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub constraints: Vec<String>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub secrets: Vec<String>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub annotations: BTreeMap<String, String>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Resources>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Resources>,
+    /// As deployed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub read_only_root_filesystem: bool,
+    /// Invocations since the gateway started counting.
+    #[serde(default, skip_serializing_if = "is_zero_f64")]
+    pub invocation_count: f64,
+    /// Wanted replicas.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replicas: u64,
+    /// Replicas that are ready.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub available_replicas: u64,
+    /// When this version was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<DateTime<Utc>>,
+    /// What it uses now; only where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// What a function's replicas use together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Processors, in thousandths.
+    #[serde(default)]
+    pub cpu: f64,
+    /// Memory, in bytes.
+    #[serde(default)]
+    pub total_memory_bytes: f64,
+}
+
+/// Body of `DELETE /system/functions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteRequest {
+    /// The function's name.
+    pub function_name: String,
+    /// The namespace; the default where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub namespace: String,
+}
+
+/// Body of `POST /system/scale-function/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaleRequest {
+    /// The function's name; the path's where empty.
+    #[serde(default, deserialize_with = "or_default")]
+    pub service_name: String,
+    /// Wanted replicas.
+    pub replicas: u64,
+    /// The namespace; the default where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub namespace: String,
+}
+
+/// Body of `POST`, `PUT` and `DELETE /system/secrets`. `Debug` shows no value.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Secret {
+    /// The secret's name.
+    pub name: String,
+    /// The namespace; the default where empty.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub namespace: String,
+    /// The value as text.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub value: String,
+    /// The value as base64 of any bytes; wins over `value`.
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub raw_value: String,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secret").field("name", &self.name).field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+/// An element of `GET /system/secrets`: never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedSecret {
+    /// The secret's name.
+    pub name: String,
+    /// The namespace.
+    #[serde(default, deserialize_with = "or_default")]
+    pub namespace: String,
+}
+
+/// A line of `GET /system/logs`, sent as newline-delimited JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// The function's name.
+    pub name: String,
+    /// The namespace.
+    #[serde(default, deserialize_with = "or_default")]
+    pub namespace: String,
+    /// The replica.
+    #[serde(default, deserialize_with = "or_default")]
+    pub instance: String,
+    /// When it was written.
+    pub timestamp: DateTime<Utc>,
+    /// The line without its end.
+    pub text: String,
+}
+
+/// Answer of `GET /system/info`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// What runs the functions.
+    pub provider: Provider,
+    /// The gateway's own version.
+    pub version: Version,
+    /// The machine's architecture, for example `x86_64`.
+    pub arch: String,
+}
+
+/// What runs the functions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider {
+    /// Its name.
+    pub provider: String,
+    /// What it drives.
+    pub orchestration: String,
+    /// Its version.
+    pub version: Version,
+}
+
+/// A version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The commit.
+    pub sha: String,
+    /// The release.
+    pub release: String,
+    /// The commit's subject.
+    #[serde(default)]
+    pub commit_message: String,
+}
+
+/// `null` counts as absent: Go writes nil maps and slices so.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_zero_f64(value: &f64) -> bool {
+    *value == 0.0
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+pub mod audit;
+pub mod call;
+pub mod context;
+pub mod customers;
+pub mod deploy;
+pub mod event;
+pub mod failure;
+pub mod gateway;
+pub mod http;
+pub mod id;
+pub mod labels;
+pub mod pipeline_log;
+pub mod signing;
+pub mod stack;
+pub mod status;
+pub mod template;
+
+pub use openfaas_runtime::{ConfigError, Env, Invalid, Reader};
