@@ -61,7 +61,7 @@ impl Auditor {
     /// Reports anything; `source` and `call_id` are filled in.
     pub async fn send(&self, event: AuditEvent, call: &CallId) {
         let event = AuditEvent { source: self.source.to_owned(), call_id: call.to_string(), ..event };
-        if let Err(error) = self.functions.enqueue(AUDIT_FUNCTION, &event, call).await {
+        if let Err(error) = self.functions.enqueue(AUDIT_FUNCTION, &event, &call.child()).await {
             tracing::warn!(call_id = %call, message = event.message, error = crate::failure::chain(&error), "The audit event could not be sent");
         }
     }

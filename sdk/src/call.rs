@@ -194,7 +194,10 @@ impl Functions {
         for (name, value) in signature {
             request = request.header(name, value);
         }
-        let unreachable = |cause: reqwest::Error| CallError::Unreachable { function: function.to_owned(), cause: cause.without_url() };
+        let unreachable = |cause: reqwest::Error| CallError::Unreachable {
+            function: function.to_owned(),
+            cause: cause.without_url(),
+        };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         if status.is_success() {

@@ -79,7 +79,10 @@ impl Customers {
                 Ok(fresh) => *known = fresh,
                 Err(error) => {
                     let error = crate::failure::chain(&error);
-                    tracing::error!(error, "The tenant list changed and is not usable; the last good one stays in force");
+                    tracing::error!(
+                        error,
+                        "The tenant list changed and is not usable; the last good one stays in force"
+                    );
                 }
             }
         }

@@ -148,7 +148,10 @@ impl ServiceName {
     pub fn of(owner: &Owner, function: &FunctionName) -> Result<Self, InvalidId> {
         let name = format!("{owner}-{function}");
         name.parse().map_err(|_| {
-            InvalidId::new(&name, "short enough: the owner's login, a hyphen and the function's name may have 63 characters together")
+            InvalidId::new(
+                &name,
+                "short enough: the owner's login, a hyphen and the function's name may have 63 characters together",
+            )
         })
     }
 }

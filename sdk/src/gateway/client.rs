@@ -208,10 +208,11 @@ impl Gateway {
         let request = self.http.get(url).basic_auth(&self.user, Some(self.password.expose_secret()));
         let response = self.send(request, &operation).await?;
         let bytes = response.bytes_stream().map_err(std::io::Error::other);
-        let lines = FramedRead::new(tokio_util::io::StreamReader::new(bytes), LinesCodec::new_with_max_length(MAX_LOG_LINE));
-        Ok(lines.map_err(std::io::Error::other).and_then(|line| async move {
-            serde_json::from_str(&line).map_err(std::io::Error::other)
-        }))
+        let lines =
+            FramedRead::new(tokio_util::io::StreamReader::new(bytes), LinesCodec::new_with_max_length(MAX_LOG_LINE));
+        Ok(lines
+            .map_err(std::io::Error::other)
+            .and_then(|line| async move { serde_json::from_str(&line).map_err(std::io::Error::other) }))
     }
 
     fn url(&self, path: &str) -> Url {
@@ -226,7 +227,8 @@ impl Gateway {
         let request = request.basic_auth(&self.user, Some(self.password.expose_secret()));
         let response = self.send(request, operation).await?;
         let body = response.bytes().await.map_err(|cause| unreachable(operation, cause))?;
-        serde_json::from_slice(&body).map_err(|cause| GatewayError::Malformed { operation: operation.to_owned(), cause })
+        serde_json::from_slice(&body)
+            .map_err(|cause| GatewayError::Malformed { operation: operation.to_owned(), cause })
     }
 
     async fn change(

@@ -46,7 +46,8 @@ fn a_replay_after_the_end_is_refused() {
     let key = Key::derive(&secret(), "git-tar");
     let expired = now().as_secs() - 1;
     let signature = key.message(&Method::POST, expired, Sha256::digest(b"m").into()).finalize().into_bytes();
-    let headers = headers([(EXPIRES_HEADER, expired.to_string()), (SIGNATURE_HEADER, format!("v1={}", hex::encode(signature)))]);
+    let headers =
+        headers([(EXPIRES_HEADER, expired.to_string()), (SIGNATURE_HEADER, format!("v1={}", hex::encode(signature)))]);
     assert_eq!(key.verify(&Method::POST, &headers, b"m"), Err(SignatureError::Expired));
 }
 
