@@ -1,0 +1,64 @@
+//! The files of a plan: a sorted set of paths, each with the place of its content.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ContextError;
+use super::path::RelPath;
+use super::tree::{FileEntry, Tree};
+
+/// A file of a plan and the tree that has its content.
+#[derive(Debug, Clone)]
+pub(super) struct PlannedFile {
+    pub(super) tree: Arc<Tree>,
+    pub(super) file: FileEntry,
+}
+
+/// Files by their path; the order is that of the digest and of the tar.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FileSet {
+    files: BTreeMap<RelPath, FileEntry>,
+}
+
+impl FileSet {
+    pub(super) fn insert(&mut self, path: RelPath, file: FileEntry) {
+        self.files.insert(path, file);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&RelPath, &FileEntry)> {
+        self.files.iter()
+    }
+}
+
+/// Files of several trees laid over each other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layers {
+    pub(super) files: BTreeMap<RelPath, PlannedFile>,
+}
+
+impl Layers {
+    /// Lays `files` of `tree` at `at`, over what is there.
+    pub(super) fn lay(&mut self, tree: &Arc<Tree>, at: &RelPath, files: &FileSet) {
+        for (path, file) in files.iter() {
+            self.files.insert(at.below(path), PlannedFile { tree: Arc::clone(tree), file: file.clone() });
+        }
+    }
+
+    /// Refuses a path that is a file and a folder at once.
+    pub(super) fn check_shape(&self) -> Result<(), ContextError> {
+        for path in self.files.keys() {
+            let mut folder = path.parent();
+            while !folder.is_root() {
+                if self.files.contains_key(&folder) {
+                    return Err(ContextError::Clash { path: folder.to_string() });
+                }
+                folder = folder.parent();
+            }
+        }
+        Ok(())
+    }
+}
