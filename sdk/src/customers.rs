@@ -73,6 +73,21 @@ impl Customers {
 
     /// True if the owner may deploy here.
     pub fn contains(&self, owner: &Owner) -> bool {
+        self.with_logins(|logins| logins.contains(owner))
+    }
+
+    /// The tenant with a longer login to whom a name belongs that `owner` made as `<login>-<word>`: while `alice-x`
+    /// is a tenant, `alice-x-db` is that tenant's `db` and never `alice`'s `x-db`. For names whose owner is written
+    /// nowhere else, such as secrets'.
+    pub fn other_claimant(&self, owner: &Owner, name: &str) -> Option<Owner> {
+        let longer =
+            name.match_indices('-').map(|(end, _)| &name[..end]).filter(|head| head.len() > owner.as_str().len());
+        let logins = longer.filter_map(|head| head.parse::<Owner>().ok());
+        self.with_logins(|tenants| logins.into_iter().find(|login| tenants.contains(login)))
+    }
+
+    /// Gives the list as it is now.
+    fn with_logins<T>(&self, ask: impl FnOnce(&HashSet<Owner>) -> T) -> T {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.has_changed(&self.path) {
             match load(&self.path) {
@@ -86,7 +101,7 @@ impl Customers {
                 }
             }
         }
-        known.logins.contains(owner)
+        ask(&known.logins)
     }
 }
 
@@ -128,6 +143,18 @@ mod tests {
         assert!(!customers.contains(&owner("mallory")));
         std::fs::write(&path, "alice\nbob\nmallory\n").unwrap();
         assert!(customers.contains(&owner("mallory")));
+    }
+
+    #[test]
+    fn a_name_that_two_tenants_could_mean_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("customers");
+        std::fs::write(&path, "alice\nalice-x\n").unwrap();
+        let customers = Customers::open(path).unwrap();
+        assert_eq!(customers.other_claimant(&owner("alice"), "alice-x-db"), Some(owner("alice-x")));
+        assert_eq!(customers.other_claimant(&owner("alice-x"), "alice-x-db"), None);
+        assert_eq!(customers.other_claimant(&owner("alice"), "alice-y-db"), None);
+        assert_eq!(customers.other_claimant(&owner("alice"), "alice-db"), None);
     }
 
     #[test]

@@ -110,9 +110,29 @@ impl Key {
 
 /// The header value `sha256=<hex>` by which GitHub signs a webhook and a client of the Function Builder API its tar.
 pub fn sha256_header(secret: &SecretString, body: &[u8]) -> String {
-    let mut mac = keyed(secret.expose_secret().as_bytes());
-    mac.update(body);
-    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+    let mut signer = BodySigner::new(secret);
+    signer.update(body);
+    signer.header()
+}
+
+/// Makes the value of [`sha256_header`] for a body that comes in pieces.
+pub struct BodySigner(Hmac<Sha256>);
+
+impl BodySigner {
+    /// Starts with an empty body.
+    pub fn new(secret: &SecretString) -> Self {
+        Self(keyed(secret.expose_secret().as_bytes()))
+    }
+
+    /// Adds a piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The header's value.
+    pub fn header(self) -> String {
+        format!("sha256={}", hex::encode(self.0.finalize().into_bytes()))
+    }
 }
 
 /// True if `header` is the `sha256=<hex>` of `body` under `secret`. Takes the same time for any wrong value.

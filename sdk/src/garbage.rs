@@ -1,0 +1,90 @@
+//! What is asked of garbage-collect: delete what a repository no longer has.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{FunctionName, InvalidId, Owner, OwnerId, RepoName};
+
+/// The function that deletes.
+pub const GARBAGE_FUNCTION: &str = "garbage-collect";
+
+/// Deletes an owner's functions of one repository, or of all, except those to keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GarbageRequest {
+    /// The source-code host's name.
+    pub host: String,
+    /// The owner's current login.
+    pub owner: Owner,
+    /// The owner's number at the host. This decides whose functions are meant, not the login.
+    pub owner_id: u64,
+    /// Which repository.
+    pub repo: Scope,
+    /// The functions that stay, by their names in stack.yml.
+    #[serde(default)]
+    pub keep: Vec<FunctionName>,
+}
+
+impl GarbageRequest {
+    /// Who the owner is.
+    pub fn owner_id(&self) -> OwnerId {
+        OwnerId { host: self.host.clone(), id: self.owner_id }
+    }
+}
+
+/// One repository or all of an owner's. Written as the repository's name or `*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Scope {
+    /// Everything that the owner ever deployed: the owner left.
+    Everything,
+    /// One repository.
+    Repo(RepoName),
+}
+
+impl FromStr for Scope {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if text == "*" { Ok(Self::Everything) } else { text.parse().map(Self::Repo) }
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("*"),
+            Self::Repo(repo) => repo.fmt(f),
+        }
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_a_repository_or_a_star() {
+        assert_eq!(serde_json::from_str::<Scope>(r#""*""#).unwrap(), Scope::Everything);
+        let one = Scope::Repo("hello".parse().unwrap());
+        assert_eq!(serde_json::from_str::<Scope>(r#""hello""#).unwrap(), one);
+        assert_eq!(serde_json::to_string(&one).unwrap(), r#""hello""#);
+        assert!(serde_json::from_str::<Scope>(r#""""#).is_err());
+        assert!(serde_json::from_str::<Scope>(r#""**""#).is_err());
+    }
+}
