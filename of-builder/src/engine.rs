@@ -1,0 +1,152 @@
+//! The container engine, as far as a builder needs it.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use bollard::auth::DockerCredentials;
+use bollard::errors::Error as DockerError;
+use bollard::models::{BuildInfo, PushImageInfo};
+use bollard::query_parameters::{BuildImageOptions, BuildImageOptionsBuilder, BuilderVersion, PushImageOptionsBuilder};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::HeaderValue;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::image_name::ImageName;
+
+/// Asking the engine who it is takes milliseconds; one that takes longer than this is not there.
+const GREETING_TIME: Duration = Duration::from_secs(5);
+const REGISTRY_AUTH: &str = "X-Registry-Auth";
+/// On every image built here, so that an operator can find them.
+const LABEL: (&str, &str) = ("com.openfaas.cloud.builder", "of-builder");
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    #[error("the container engine at {host} does not answer: is it running?")]
+    Silent { host: String, source: DockerError },
+    #[error("the container engine at {host} did not answer within {GREETING_TIME:?}")]
+    Slow { host: String },
+}
+
+/// The address of an engine; nothing is connected yet.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    host: String,
+    time: Duration,
+}
+
+/// An engine that has just answered.
+pub(crate) struct LiveEngine {
+    docker: Docker,
+    /// What it builds for, such as `linux/amd64`.
+    pub(crate) platform: String,
+}
+
+impl Engine {
+    /// `time` bounds the wait for the first byte of any answer.
+    pub(crate) fn new(host: &str, time: Duration) -> Self {
+        Self { host: host.to_owned(), time }
+    }
+
+    /// Makes sure that somebody answers, in a version of the API that both know.
+    pub(crate) async fn greet(&self) -> Result<LiveEngine, EngineError> {
+        let greeting = async {
+            let docker = self.connect()?.negotiate_version().await?;
+            let version = docker.version().await?;
+            let platform = format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default());
+            Ok(LiveEngine { docker, platform })
+        };
+        match tokio::time::timeout(GREETING_TIME, greeting).await {
+            Ok(answer) => answer.map_err(|source| EngineError::Silent { host: self.host.clone(), source }),
+            Err(_) => Err(EngineError::Slow { host: self.host.clone() }),
+        }
+    }
+
+    fn connect(&self) -> Result<Docker, DockerError> {
+        let seconds = self.time.as_secs().max(1);
+        let docker = match self.host.strip_prefix("unix://") {
+            Some(path) => Docker::connect_with_socket(path, seconds, API_DEFAULT_VERSION)?,
+            None => Docker::connect_with_http(&self.host, seconds, API_DEFAULT_VERSION)?,
+        };
+        Ok(docker.with_request_modifier(url_safe_credentials))
+    }
+}
+
+impl LiveEngine {
+    /// Builds a context with the engine's BuildKit. Dropping the stream cancels the build.
+    pub(crate) fn build(
+        &self,
+        image: &ImageName,
+        args: HashMap<String, String>,
+        context: mpsc::Receiver<io::Result<Bytes>>,
+    ) -> impl Stream<Item = Result<BuildInfo, DockerError>> + '_ {
+        // No registry credentials go along: a Dockerfile's FROM must not reach what only the platform may read.
+        let body = bollard::body_try_stream(ReceiverStream::new(context));
+        self.docker.build_image(options(image, &args), None, Some(body))
+    }
+
+    /// Pushes a tag; the stream ends when the registry has it.
+    pub(crate) fn push(
+        &self,
+        image: &ImageName,
+        credentials: Option<DockerCredentials>,
+    ) -> impl Stream<Item = Result<PushImageInfo, DockerError>> + '_ {
+        let options = PushImageOptionsBuilder::default().tag(image.tag()).build();
+        self.docker.push_image(image.repository(), Some(options), credentials)
+    }
+}
+
+/// Steps run on the default bridge. `networkmode` stays unset and no entitlement is asked for, so neither the host's
+/// network nor privileged steps can be had by a Dockerfile.
+fn options(image: &ImageName, args: &HashMap<String, String>) -> BuildImageOptions {
+    BuildImageOptionsBuilder::default()
+        .dockerfile("Dockerfile")
+        .t(&image.to_string())
+        .rm(true)
+        .forcerm(true)
+        .buildargs(args)
+        .labels(&HashMap::from([LABEL]))
+        .version(BuilderVersion::BuilderBuildKit)
+        .session(&uuid::Uuid::new_v4().to_string())
+        .build()
+}
+
+/// The client library encodes credentials with the standard base64 alphabet, the engine reads the URL-safe one and
+/// silently takes what it cannot read for no credentials; passwords with `~`, `?` or `>` fall into that gap.
+fn url_safe_credentials(mut request: BollardRequest) -> BollardRequest {
+    let standard = request.headers().get(REGISTRY_AUTH).and_then(|value| STANDARD.decode(value).ok());
+    if let Some(json) = standard
+        && let Ok(value) = HeaderValue::from_str(&URL_SAFE.encode(json))
+    {
+        request.headers_mut().insert(REGISTRY_AUTH, value);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_sent_in_the_alphabet_that_the_engine_reads() {
+        let json = br#"{"password":"~~~???>>>"}"#;
+        let standard = STANDARD.encode(json);
+        assert!(standard.contains(['+', '/']), "the case is about {standard}");
+        let request = http::Request::builder().header(REGISTRY_AUTH, standard);
+        let request = url_safe_credentials(request.body(bollard::body_full(Bytes::new())).unwrap());
+        let sent = request.headers()[REGISTRY_AUTH].to_str().unwrap();
+        assert_eq!(URL_SAFE.decode(sent).unwrap(), json);
+    }
+
+    #[tokio::test]
+    async fn a_silent_engine_is_named() {
+        let engine = Engine::new("unix:///nonexistent/docker.sock", Duration::from_secs(1));
+        let error = engine.greet().await.err().unwrap();
+        insta::assert_snapshot!(error, @"the container engine at unix:///nonexistent/docker.sock does not answer: is it running?");
+    }
+}

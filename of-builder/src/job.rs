@@ -1,0 +1,184 @@
+//! One build, from the checked archive to the digest.
+
+use std::fs::File;
+use std::pin::pin;
+use std::time::Duration;
+
+use bollard::errors::Error as DockerError;
+use bollard::models::BuildInfoAux;
+use futures_util::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::repack;
+use crate::engine::LiveEngine;
+use crate::order::Order;
+use crate::registry::Registry;
+use crate::report::Report;
+use crate::transcript::Transcript;
+use crate::verdict;
+
+/// A client hears from a silent build this often, so that a dead connection is noticed on both sides.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long the last report waits for a client that does not read.
+const LAST_REPORT_TIME: Duration = Duration::from_secs(5);
+const REPORTS_WAITING: usize = 64;
+
+/// Everything that a build needs; dropped with it.
+pub(crate) struct Job {
+    pub(crate) archive: File,
+    pub(crate) order: Order,
+    pub(crate) engine: LiveEngine,
+    pub(crate) registry: Option<Registry>,
+    pub(crate) time: Duration,
+    pub(crate) stopping: CancellationToken,
+    /// The place among the builds in flight, given back when the build ends.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// Starts the build. The receiver is the client: when it is dropped the build is cancelled.
+pub(crate) fn start(job: Job, tasks: &tokio_util::task::TaskTracker) -> mpsc::Receiver<Report> {
+    let (reports, received) = mpsc::channel(REPORTS_WAITING);
+    tasks.spawn(run(job, reports));
+    received
+}
+
+async fn run(job: Job, reports: mpsc::Sender<Report>) {
+    let image = job.order.image.to_string();
+    let (time, stopping) = (job.time, job.stopping.clone());
+    let _place = job.place;
+    let build = build(job.archive, job.order, &job.engine, job.registry, &reports);
+    let last = tokio::select! {
+        last = tokio::time::timeout(time, build) => last.unwrap_or_else(|_| verdict::too_slow(time)),
+        () = reports.closed() => {
+            tracing::info!(image, "build cancelled: the client has gone");
+            return;
+        }
+        () = stopping.cancelled() => verdict::stopping(),
+    };
+    match last.error.as_str() {
+        "" => tracing::info!(image, digest = last.digest, "image built"),
+        error => tracing::warn!(image, error, retry = last.retry, "build failed"),
+    }
+    // Nobody is left to tell where this fails.
+    let _ = tokio::time::timeout(LAST_REPORT_TIME, reports.send(last)).await;
+}
+
+async fn build(
+    archive: File,
+    order: Order,
+    engine: &LiveEngine,
+    registry: Option<Registry>,
+    reports: &mpsc::Sender<Report>,
+) -> Report {
+    let mut log = Log { reports, transcript: Transcript::new() };
+    let built = run_steps(archive, &order, engine, &mut log).await;
+    log.send_rest().await;
+    let image_id = match built {
+        Ok(Some(image_id)) => image_id,
+        Ok(None) => return verdict::no_result(),
+        Err(error) => return verdict::of_build(&error, log.transcript.failed()),
+    };
+    match registry {
+        Some(registry) if order.push => push(&order, engine, &registry, &log).await,
+        _ => Report::success(order.image.repository(), image_id),
+    }
+}
+
+/// Runs the Dockerfile and returns the image's id, if the engine named one.
+async fn run_steps(
+    archive: File,
+    order: &Order,
+    engine: &LiveEngine,
+    log: &mut Log<'_>,
+) -> Result<Option<String>, DockerError> {
+    let mut events = pin!(engine.build(&order.image, order.build_args.clone(), repack::context(archive)));
+    let mut image_id = None;
+    loop {
+        let event = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
+            Err(_) => {
+                log.send(Vec::new()).await;
+                continue;
+            }
+            Ok(None) => return Ok(image_id),
+            Ok(Some(event)) => event?,
+        };
+        match event.aux {
+            Some(BuildInfoAux::BuildKit(status)) => {
+                let lines = log.transcript.absorb(status);
+                if !lines.is_empty() {
+                    log.send(lines).await;
+                }
+            }
+            Some(BuildInfoAux::Default(image)) => image_id = image.id.or(image_id),
+            None => {}
+        }
+    }
+}
+
+async fn push(order: &Order, engine: &LiveEngine, registry: &Registry, log: &Log<'_>) -> Report {
+    let image = &order.image;
+    let credentials = match registry.credentials(image).await {
+        Ok(credentials) => credentials,
+        Err(error) => return verdict::of_credentials(&error),
+    };
+    log.send(vec![format!("pushing {image}")]).await;
+    let mut events = pin!(engine.push(image, credentials));
+    let mut digest = None;
+    loop {
+        match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
+            Err(_) => log.send(Vec::new()).await,
+            Ok(None) => break,
+            Ok(Some(Ok(event))) => digest = event.status.as_deref().and_then(pushed_digest).or(digest),
+            Ok(Some(Err(error))) => return verdict::of_push(image, &error),
+        }
+    }
+    match digest {
+        Some(digest) => Report::success(image.repository(), digest),
+        None => verdict::no_digest(image),
+    }
+}
+
+/// The engine ends a push with `<tag>: digest: sha256:<hex> size: <n>`, the only place where it names the digest of
+/// this push and not of an earlier one.
+fn pushed_digest(status: &str) -> Option<String> {
+    let (_, rest) = status.split_once(": digest: ")?;
+    let digest = rest.split_whitespace().next()?;
+    let hex = digest.strip_prefix("sha256:")?;
+    (hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digest.to_owned())
+}
+
+/// Where log lines go.
+struct Log<'a> {
+    reports: &'a mpsc::Sender<Report>,
+    transcript: Transcript,
+}
+
+impl Log<'_> {
+    async fn send(&self, lines: Vec<String>) {
+        // A client that has gone is noticed in `run`.
+        let _ = self.reports.send(Report::progress(lines)).await;
+    }
+
+    async fn send_rest(&mut self) {
+        let lines = self.transcript.finish();
+        if !lines.is_empty() {
+            self.send(lines).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_a_push_is_read_from_its_last_status() {
+        let hex = "0".repeat(64);
+        let status = format!("0.1: digest: sha256:{hex} size: 528");
+        assert_eq!(pushed_digest(&status), Some(format!("sha256:{hex}")));
+        for other in ["Pushed", "0.1: digest: sha256:00 size: 1", "0.1: digest: "] {
+            assert_eq!(pushed_digest(other), None);
+        }
+    }
+}

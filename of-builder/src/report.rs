@@ -1,0 +1,71 @@
+//! The result of a build on the wire, whole or line by line.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a build stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It runs; more reports follow.
+    InProgress,
+    /// The image exists.
+    Success,
+    /// There is no image; `error` says why.
+    Failed,
+}
+
+/// One JSON answer, or one line of a streamed one. Only the last line has another status than `in_progress`;
+/// a stream that ends without such a line broke off and is worth another try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Lines for people.
+    pub log: Vec<String>,
+    /// `<name>@sha256:<hex>` on success, else empty.
+    pub image: String,
+    /// Where the build stands.
+    pub status: Status,
+    /// One sentence on failure, else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    /// The image's digest on success: the registry's if it was pushed, else the engine's image id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The failure is not the build's own: the same request may succeed later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retry: bool,
+}
+
+impl Report {
+    pub(crate) fn progress(log: Vec<String>) -> Self {
+        Self { log, image: String::new(), status: Status::InProgress, error: String::new(), digest: None, retry: false }
+    }
+
+    pub(crate) fn success(repository: &str, digest: String) -> Self {
+        let image = format!("{repository}@{digest}");
+        Self { image, status: Status::Success, digest: Some(digest), ..Self::progress(Vec::new()) }
+    }
+
+    pub(crate) fn failed(error: impl Into<String>) -> Self {
+        Self { status: Status::Failed, error: error.into(), ..Self::progress(Vec::new()) }
+    }
+
+    pub(crate) fn unavailable(error: impl Into<String>) -> Self {
+        Self { retry: true, ..Self::failed(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_json_is_the_function_builders_with_two_fields_more() {
+        let json = |report: Report| serde_json::to_string(&report).unwrap();
+        insta::assert_snapshot!(json(Report::progress(vec!["[1/2] FROM debian".to_owned()])),
+            @r#"{"log":["[1/2] FROM debian"],"image":"","status":"in_progress"}"#);
+        insta::assert_snapshot!(json(Report::success("a/b", "sha256:00".to_owned())),
+            @r#"{"log":[],"image":"a/b@sha256:00","status":"success","digest":"sha256:00"}"#);
+        insta::assert_snapshot!(json(Report::unavailable("the engine stopped")),
+            @r#"{"log":[],"image":"","status":"failed","error":"the engine stopped","retry":true}"#);
+    }
+}

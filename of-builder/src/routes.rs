@@ -1,0 +1,161 @@
+//! The Function Builder API.
+
+use std::sync::Arc;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::archive;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::job::{self, Job};
+use crate::order::Order;
+use crate::refusal::Refusal;
+use crate::report::{Report, Status};
+use crate::signature::{Claimed, Running};
+use crate::spool::{self, Spool};
+
+const NDJSON: &str = "application/x-ndjson";
+/// Uploads take disk before their signature is known, so their number is bounded too.
+const UPLOADS_PER_BUILD: usize = 4;
+
+/// What all requests share.
+pub(crate) struct Builder {
+    config: Config,
+    engine: Engine,
+    builds: Arc<Semaphore>,
+    uploads: Semaphore,
+    stopping: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Builder {
+    pub(crate) fn new(config: Config, stopping: CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            engine: Engine::new(&config.docker_host, config.build_timeout),
+            builds: Arc::new(Semaphore::new(config.max_inflight)),
+            uploads: Semaphore::new(config.max_inflight.saturating_mul(UPLOADS_PER_BUILD)),
+            stopping,
+            tasks: TaskTracker::new(),
+            config,
+        })
+    }
+}
+
+pub(crate) fn router(builder: Arc<Builder>) -> Router {
+    Router::new()
+        .route("/build", post(build))
+        .route("/healthz", get(async || "OK"))
+        .route("/ready", get(ready))
+        .route("/publickey", get(public_key))
+        .with_state(builder)
+}
+
+async fn ready(State(builder): State<Arc<Builder>>) -> Response {
+    match builder.engine.greet().await {
+        Ok(_) => "OK".into_response(),
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}
+
+/// There is a key to publish only once build secrets can be opened.
+async fn public_key() -> Response {
+    let sentence = "sealed build secrets are not supported by this builder yet, so it has no public key\n";
+    (StatusCode::NOT_IMPLEMENTED, sentence).into_response()
+}
+
+async fn build(State(builder): State<Arc<Builder>>, headers: HeaderMap, body: Body) -> Response {
+    let mut body = body.into_data_stream();
+    let job = match accept(&builder, &headers, &mut body).await {
+        Ok(job) => job,
+        Err(refusal) => {
+            spool::discard(&mut body, builder.config.limits.body_bytes).await;
+            return refusal.into_response();
+        }
+    };
+    let reports = job::start(job, &builder.tasks);
+    if wants_lines(&headers) { lines(reports) } else { whole(reports).await }
+}
+
+/// Everything that must hold before a build may start, in the order of what it costs.
+async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStream) -> Result<Job, Refusal> {
+    let config = &builder.config;
+    let busy = || Refusal::Busy(config.max_inflight);
+    if builder.stopping.is_cancelled() {
+        return Err(Refusal::Stopping);
+    }
+    let claimed = Claimed::from_headers(headers)?;
+    if builder.builds.available_permits() == 0 {
+        return Err(busy());
+    }
+    let upload = builder.uploads.try_acquire().map_err(|_| busy())?;
+    let spool = Spool {
+        limit: config.limits.body_bytes,
+        time: config.receive_timeout,
+        directory: config.spool_directory.as_deref(),
+    };
+    let mut signature = Running::new(&config.payload_secret)?;
+    let archive = spool.receive(body, &mut signature).await?;
+    signature.verify(&claimed)?;
+    drop(upload);
+    let place = Arc::clone(&builder.builds).try_acquire_owned().map_err(|_| busy())?;
+
+    let limits = config.limits;
+    let inspection = tokio::task::spawn_blocking(move || (archive::inspect(&archive, &limits), archive));
+    let (text, archive) = inspection.await.map_err(Refusal::Inspection)?;
+    let order = Order::parse(&text?, config)?;
+    let engine = builder.engine.greet().await?;
+    order.check_platforms(&engine.platform)?;
+    let (registry, time, stopping) = (config.registry.clone(), config.build_timeout, builder.stopping.clone());
+    Ok(Job { archive, order, engine, registry, time, stopping, place })
+}
+
+fn wants_lines(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(NDJSON)))
+}
+
+/// Each report is a line as it comes. When the client goes, the stream is dropped and with it the build.
+fn lines(reports: mpsc::Receiver<Report>) -> Response {
+    let lines = ReceiverStream::new(reports).map(|report| {
+        let mut line = serde_json::to_vec(&report)?;
+        line.push(b'\n');
+        Ok::<_, serde_json::Error>(Bytes::from(line))
+    });
+    ([(CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response()
+}
+
+/// One answer at the end. A failed build must not look like a success to a client that only reads the status.
+async fn whole(mut reports: mpsc::Receiver<Report>) -> Response {
+    let mut log = Vec::new();
+    while let Some(mut report) = reports.recv().await {
+        log.append(&mut report.log);
+        if report.status != Status::InProgress {
+            return answer(Report { log, ..report });
+        }
+    }
+    answer(Report { log, ..Report::unavailable("the build broke off without a result") })
+}
+
+fn answer(report: Report) -> Response {
+    let status = match (report.status, report.retry) {
+        (Status::Success | Status::InProgress, _) => StatusCode::OK,
+        (Status::Failed, false) => StatusCode::UNPROCESSABLE_ENTITY,
+        (Status::Failed, true) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = (status, Json(report)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}

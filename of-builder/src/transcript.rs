@@ -1,0 +1,161 @@
+//! Turns BuildKit's events into a log for people: a step's name, below it its output, and how it ended.
+
+use std::collections::HashMap;
+
+use bollard::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
+
+use crate::log_budget::LogBudget;
+use crate::text::{self, Lines};
+
+/// Shorter steps are not worth a line about their time.
+const WORTH_TELLING_SECONDS: f64 = 1.0;
+/// How the engine calls taking our tar apart.
+const UPLOAD_STEP: &str = "copy /context /";
+const MAX_NAME_CHARS: usize = 300;
+
+/// The log of one build so far.
+pub(crate) struct Transcript {
+    steps: HashMap<String, Step>,
+    /// The step whose lines came last.
+    current: String,
+    budget: LogBudget,
+    failed: Option<FailedStep>,
+}
+
+struct Step {
+    name: String,
+    announced: bool,
+    done: bool,
+    output: Lines,
+}
+
+/// A step that ended the build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FailedStep {
+    name: String,
+    message: String,
+}
+
+impl Transcript {
+    pub(crate) fn new() -> Self {
+        Self { steps: HashMap::new(), current: String::new(), budget: LogBudget::new(), failed: None }
+    }
+
+    /// The lines that an event adds.
+    pub(crate) fn absorb(&mut self, event: StatusResponse) -> Vec<String> {
+        let mut lines = Vec::new();
+        for vertex in &event.vertexes {
+            self.start(vertex, &mut lines);
+        }
+        for log in &event.logs {
+            self.output(log, &mut lines);
+        }
+        for vertex in &event.vertexes {
+            self.end(vertex, &mut lines);
+        }
+        lines.into_iter().filter_map(|line| self.budget.admit(line)).collect()
+    }
+
+    /// The lines that are left when the build is over.
+    pub(crate) fn finish(&mut self) -> Vec<String> {
+        let digests: Vec<String> = self.steps.keys().cloned().collect();
+        let mut lines = Vec::new();
+        for digest in digests {
+            if let Some(rest) = self.steps.get_mut(&digest).and_then(|step| step.output.finish()) {
+                self.show(&digest, vec![rest], &mut lines);
+            }
+        }
+        let mut admitted: Vec<String> = lines.into_iter().filter_map(|line| self.budget.admit(line)).collect();
+        admitted.extend(self.budget.finish());
+        admitted
+    }
+
+    /// The step that failed, if one did.
+    pub(crate) fn failed(&self) -> Option<&FailedStep> {
+        self.failed.as_ref()
+    }
+
+    fn start(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
+        let step = self.steps.entry(vertex.digest.clone()).or_insert_with(|| Step::new(&vertex.name));
+        let begun = vertex.started.is_some() || vertex.cached;
+        if begun && !step.announced && !step.is_internal() {
+            step.announced = true;
+            lines.push(if vertex.cached { format!("{} (cached)", step.name) } else { step.name.clone() });
+            self.current = vertex.digest.clone();
+        }
+    }
+
+    fn output(&mut self, log: &VertexLog, lines: &mut Vec<String>) {
+        let step = self.steps.entry(log.vertex.clone()).or_insert_with(|| Step::new("output"));
+        let whole = step.output.push(&log.msg);
+        self.show(&log.vertex, whole, lines);
+    }
+
+    fn end(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
+        let Some(step) = self.steps.get_mut(&vertex.digest) else { return };
+        if step.done || vertex.completed.is_none() {
+            return;
+        }
+        step.done = true;
+        let mut rest: Vec<String> = step.output.finish().into_iter().collect();
+        let seconds = duration(vertex);
+        if step.announced && vertex.error.is_empty() && seconds >= WORTH_TELLING_SECONDS {
+            rest.push(format!("({seconds:.1} s)"));
+        }
+        // When one step fails the others are cancelled, and say so.
+        if !vertex.error.is_empty() && !vertex.error.contains("context canceled") && self.failed.is_none() {
+            let failed = FailedStep { name: step.name.clone(), message: text::clean(vertex.error.as_bytes()) };
+            rest.push(format!("error: {}", failed.message));
+            self.failed = Some(failed);
+        }
+        self.show(&vertex.digest, rest, lines);
+    }
+
+    /// Indents lines below their step's name, and repeats the name where another step came between.
+    fn show(&mut self, digest: &str, output: Vec<String>, lines: &mut Vec<String>) {
+        if output.is_empty() {
+            return;
+        }
+        if self.current != digest {
+            self.current = digest.to_owned();
+            if let Some(step) = self.steps.get_mut(digest) {
+                let again = std::mem::replace(&mut step.announced, true);
+                lines.push(if again { format!("{} (continued)", step.name) } else { step.name.clone() });
+            }
+        }
+        lines.extend(output.into_iter().map(|line| format!("  {line}")));
+    }
+}
+
+impl Step {
+    fn new(name: &str) -> Self {
+        let name = text::clean(name.replace('\n', " ").as_bytes()).chars().take(MAX_NAME_CHARS).collect();
+        Self { name, announced: false, done: false, output: Lines::default() }
+    }
+
+    /// BuildKit's own errands are of no interest unless they fail.
+    fn is_internal(&self) -> bool {
+        self.name.starts_with("[internal]") || self.name == UPLOAD_STEP
+    }
+}
+
+impl FailedStep {
+    /// One sentence: which step, and its exit code or message.
+    pub(crate) fn sentence(&self) -> String {
+        let code = self.message.rsplit_once("exit code: ").map(|(_, code)| code.trim());
+        match code.filter(|code| code.parse::<i32>().is_ok()) {
+            Some(code) => format!("{} failed with exit code {code}", self.name),
+            None => format!("{} failed: {}", self.name, self.message),
+        }
+    }
+}
+
+fn duration(vertex: &Vertex) -> f64 {
+    match (&vertex.started, &vertex.completed) {
+        (Some(from), Some(to)) => (to.seconds - from.seconds) as f64 + f64::from(to.nanos - from.nanos) / 1e9,
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
