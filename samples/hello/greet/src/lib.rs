@@ -20,7 +20,12 @@ pub fn router(env: &Env) -> Result<Router, ConfigError> {
 }
 
 async fn greet(State(greeting): State<String>, Query(caller): Query<Caller>) -> String {
-    let name = caller.name.as_deref().map(str::trim).filter(|name| !name.is_empty()).unwrap_or("world");
+    let name = caller
+        .name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or("world");
     let name: String = name.chars().take(LONGEST_NAME).collect();
     format!("{greeting}, {name}!\n")
 }
