@@ -7,6 +7,8 @@ pub mod customers;
 pub mod deploy;
 pub mod event;
 pub mod failure;
+#[cfg(feature = "fake-gateway")]
+pub mod fake_gateway;
 pub mod garbage;
 pub mod gateway;
 pub mod http;

@@ -1,0 +1,187 @@
+//! A gateway for tests: it keeps functions and messages in memory and has the routes that this project calls.
+//!
+//! It refuses what is not signed for the function that is called, and operator calls without its credentials.
+//! What a function would do with a message it does not decide: messages are kept, to be looked at.
+
+mod functions;
+mod messages;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::StatusCode;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use crate::gateway::FunctionStatus;
+
+/// The `payload-secret` of tests.
+pub const PAYLOAD_SECRET: &str = "payload-secret-of-tests";
+const USER: &str = "operator";
+const PASSWORD: &str = "password-of-tests";
+/// How long a test waits for something that should happen at once.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A message that a function was sent.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The function.
+    pub function: String,
+    /// `X-Call-Id`.
+    pub call: String,
+    /// True if it went into the queue.
+    pub queued: bool,
+    /// As it came.
+    pub body: Vec<u8>,
+}
+
+impl Message {
+    /// The message, read.
+    ///
+    /// # Panics
+    /// When it is not a `T`.
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn read<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body).expect("the message is of another type")
+    }
+}
+
+#[derive(Default)]
+struct Kept {
+    functions: BTreeMap<String, FunctionStatus>,
+    messages: Vec<Message>,
+    /// By route (`PUT /system/functions`, `POST /function/NAME`): answers given instead of doing the work.
+    refusals: BTreeMap<String, VecDeque<(StatusCode, String)>>,
+    /// How many times a function that was just deployed is shown as not ready.
+    polls_until_ready: u32,
+    unready: BTreeMap<String, u32>,
+}
+
+/// A running gateway. Cloning shares it; it stops with the test's runtime.
+#[derive(Clone)]
+pub struct FakeGateway {
+    kept: Arc<Mutex<Kept>>,
+    arrived: Arc<Notify>,
+    url: String,
+    secret: SecretString,
+}
+
+impl FakeGateway {
+    /// Starts an empty gateway.
+    ///
+    /// # Panics
+    /// When no local port can be had.
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("no local port");
+        let url = format!("http://{}/", listener.local_addr().expect("a bound socket has an address"));
+        let fake = Self { kept: Arc::default(), arrived: Arc::default(), url, secret: PAYLOAD_SECRET.into() };
+        let system = get(functions::list).put(functions::update).post(functions::create).delete(functions::delete);
+        let routes = Router::new()
+            .route("/system/functions", system)
+            .route("/system/function/{name}", get(functions::one))
+            .route("/function/{name}", post(messages::invoke))
+            .route("/async-function/{name}", post(messages::enqueue))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        fake
+    }
+
+    /// The variables by which a function finds this gateway, and `more`.
+    pub fn vars(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        more.chain([("gateway_url".to_owned(), self.url.clone())]).collect()
+    }
+
+    /// The secrets that this gateway's callers need, and `more`.
+    pub fn secrets(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let own = [("payload-secret", PAYLOAD_SECRET), ("basic-auth-user", USER), ("basic-auth-password", PASSWORD)];
+        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// An environment of [`FakeGateway::vars`] and [`FakeGateway::secrets`].
+    pub fn env(&self, vars: &[(&str, &str)], secrets: &[(&str, &str)]) -> crate::Env {
+        crate::Env::from_map(self.vars(vars), self.secrets(secrets))
+    }
+
+    /// A signed request to a function's router.
+    ///
+    /// # Panics
+    /// When the message cannot be encoded.
+    #[expect(clippy::expect_used, reason = "for tests")]
+    pub fn signed(
+        &self,
+        function: &str,
+        message: &impl serde::Serialize,
+        call: &str,
+    ) -> http::Request<axum::body::Body> {
+        let body = serde_json::to_vec(message).expect("a message is JSON");
+        let key = crate::signing::Key::derive(&self.secret, function);
+        let mut request = http::Request::post("/").header(crate::call::CALL_ID_HEADER, call);
+        for (name, value) in key.sign(&http::Method::POST, &body, Duration::from_secs(60)) {
+            request = request.header(name, value);
+        }
+        request.body(body.into()).expect("a valid request")
+    }
+
+    /// Answers the next call of `route`, for example `PUT /system/functions` or `POST /function/git-tar`, so.
+    pub fn refuse_next(&self, route: &str, status: StatusCode, text: &str) {
+        self.kept().refusals.entry(route.to_owned()).or_default().push_back((status, text.to_owned()));
+    }
+
+    /// Shows each function deployed from now on as not ready so many times.
+    pub fn become_ready_after(&self, polls: u32) {
+        self.kept().polls_until_ready = polls;
+    }
+
+    /// Puts a function there as if it had been deployed.
+    pub fn put_function(&self, function: FunctionStatus) {
+        self.kept().functions.insert(function.name.clone(), function);
+    }
+
+    /// A function, if it is there.
+    pub fn function(&self, name: &str) -> Option<FunctionStatus> {
+        self.kept().functions.get(name).cloned()
+    }
+
+    /// The names of all functions.
+    pub fn function_names(&self) -> Vec<String> {
+        self.kept().functions.keys().cloned().collect()
+    }
+
+    /// The messages that a function was sent so far.
+    pub fn messages(&self, function: &str) -> Vec<Message> {
+        self.kept().messages.iter().filter(|message| message.function == function).cloned().collect()
+    }
+
+    /// Waits until a function was sent messages that `enough` accepts, and returns them.
+    ///
+    /// # Panics
+    /// When that takes longer than a test should wait.
+    pub async fn messages_when(&self, function: &str, enough: impl Fn(&[Message]) -> bool) -> Vec<Message> {
+        loop {
+            let next = self.arrived.notified();
+            tokio::pin!(next);
+            next.as_mut().enable();
+            let messages = self.messages(function);
+            if enough(&messages) {
+                return messages;
+            }
+            let waited = tokio::time::timeout(DEADLINE, next).await;
+            assert!(waited.is_ok(), "{function} was sent only {messages:?}");
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusal(&self, route: &str) -> Option<(StatusCode, String)> {
+        self.kept().refusals.get_mut(route)?.pop_front()
+    }
+}

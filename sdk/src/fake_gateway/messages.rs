@@ -1,0 +1,50 @@
+//! What functions are sent.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use super::{FakeGateway, Message};
+use crate::call::CALL_ID_HEADER;
+use crate::signing::Key;
+
+pub(super) async fn invoke(
+    State(fake): State<FakeGateway>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    fake.keep("function", &name, &headers, &body).map_or_else(|| StatusCode::OK.into_response(), IntoResponse::into_response)
+}
+
+pub(super) async fn enqueue(
+    State(fake): State<FakeGateway>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let refused = fake.keep("async-function", &name, &headers, &body);
+    refused.map_or_else(|| StatusCode::ACCEPTED.into_response(), IntoResponse::into_response)
+}
+
+impl FakeGateway {
+    fn keep(&self, route: &str, name: &str, headers: &HeaderMap, body: &[u8]) -> Option<(StatusCode, String)> {
+        if let Some(refusal) = self.refusal(&format!("POST /{route}/{name}")) {
+            return Some(refusal);
+        }
+        if let Err(error) = Key::derive(&self.secret, name).verify(&Method::POST, headers, body) {
+            return Some((StatusCode::UNAUTHORIZED, error.to_string()));
+        }
+        let call = headers.get(CALL_ID_HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let queued = route == "async-function";
+        let mut kept = self.kept();
+        // Nothing takes messages out of this queue, so every second one under the same identifier is the same.
+        let same = |old: &Message| old.queued && old.function == name && old.call == call;
+        if !(queued && kept.messages.iter().any(same)) {
+            kept.messages.push(Message { function: name.to_owned(), call, queued, body: body.to_vec() });
+        }
+        self.arrived.notify_waiters();
+        None
+    }
+}
