@@ -43,8 +43,10 @@ fn write(file: &File, chunks: Chunks) -> io::Result<()> {
 fn append<R: Read>(tar: &mut Builder<Chunks>, entry: &mut Entry<'_, R>, path: &str, kind: Kind) -> io::Result<()> {
     let mut header = Header::new_gnu();
     // The owner and special bits of the sender's machine mean nothing in an image.
-    header.set_mode(entry.header().mode()? & 0o777);
-    header.set_mtime(entry.header().mtime()?);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mode(entry.header().mode().unwrap_or(0o644) & 0o777);
+    header.set_mtime(entry.header().mtime().unwrap_or_default());
     match kind {
         Kind::File => {
             header.set_size(entry.size());

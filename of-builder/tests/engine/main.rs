@@ -26,7 +26,8 @@ async fn a_build_is_told_while_it_runs_and_ends_with_the_engines_image_id() {
     let when = |text: &str| reports.iter().find(|(_, report)| report.log.iter().any(|line| line == text)).unwrap().0;
     assert!((when("  second") - when("  first")).as_millis() > 700, "the lines did not come while the step ran");
     let log = lines(&reports);
-    assert!(log[0].starts_with("[1/3] FROM"), "{log:?}");
+    // A step that another build runs at the same time may carry that one's number.
+    assert!(log[0].contains("FROM docker.io/library/debian"), "{log:?}");
     assert!(log.contains(&"[2/3] COPY hello.txt /".to_owned()), "{log:?}");
 }
 
