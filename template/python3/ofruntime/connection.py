@@ -17,6 +17,7 @@ _IDLE = 120
 _LONGEST_REQUEST_LINE = 65536
 # What is left of a body that nobody read: more than this, and a new connection is cheaper.
 _WORTH_SKIPPING = 256 * 1024
+_LONGEST_FIELD = 1024
 _INTERNAL = ("X-OpenFaaS-Internal", "python3")
 
 
@@ -127,13 +128,14 @@ class Connection(BaseHTTPRequestHandler):
         sent = self._write(reply, call_id, rest)
         if not (self.headers.get("User-Agent") or "").startswith("kube-probe"):
             log.info(
-                f"{self.command} {self.path.split('?', 1)[0]} {reply.status}",
+                "request",
                 method=self.command,
-                path=self.path.split("?", 1)[0],
+                # Without the query, which may hold what is secret.
+                uri=self.path.split("?", 1)[0][:_LONGEST_FIELD],
                 status=reply.status,
+                duration_seconds=round(time.monotonic() - self.started, 6),
                 bytes=sent,
-                seconds=round(time.monotonic() - self.started, 6),
-                call_id=call_id,
+                call_id=call_id and call_id[:_LONGEST_FIELD],
             )
 
     def _write(self, reply, call_id=None, rest=0):

@@ -39,10 +39,10 @@ class Requests(unittest.TestCase):
             function.request("POST", "/x?secret=1", "hi", {"X-Call-Id": "c1"})
             function.request("GET", "/", headers={"User-Agent": "kube-probe/1.30"})
             function.request("GET", "/_/health")
-            eventually(lambda: "/x 201" in function.log.getvalue())
+            eventually(lambda: "request" in function.log.getvalue())
             lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
         requests = [line for line in lines if "status" in line]
-        self.assertEqual([(line["path"], line["status"], line["call_id"]) for line in requests], [("/x", 201, "c1")])
+        self.assertEqual([(line["uri"], line["status"], line["call_id"]) for line in requests], [("/x", 201, "c1")])
 
     def test_share_a_connection(self):
         with served(lambda event, _: "x" * len(event.path)) as function:
