@@ -63,5 +63,5 @@ class Call:
             return Reply.text(400, str(error))
         # A handler that calls sys.exit ends its request, not the function.
         except BaseException:
-            log.exception("the handler failed", call_id=self._context.call_id, path=self._event.path)
+            log.exception("the handler failed", call_id=self._context.call_id, uri=self._event.path)
             return Reply.text(500, "the function failed; its log says why", [("X-OpenFaaS-Internal", "python3")])

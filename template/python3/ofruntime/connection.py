@@ -32,6 +32,11 @@ class Connection(BaseHTTPRequestHandler):
     def service(self):
         return self.server.service
 
+    @property
+    def uri(self):
+        """For the log: without the query, which may hold what is secret."""
+        return self.path.split("?", 1)[0][:_LONGEST_FIELD]
+
     def handle_one_request(self):
         self.close_connection = True
         try:
@@ -93,7 +98,7 @@ class Connection(BaseHTTPRequestHandler):
         if reply is None:
             # Its handler may still be reading from this connection.
             self.close_connection = True
-            log.error("the handler took too long", call_id=call_id, path=self.path, limit=limit)
+            log.error("the handler took too long", call_id=call_id, uri=self.uri, limit=limit)
             return self._answer(Reply.text(504, f"the function took longer than {limit:g} s", [_INTERNAL]), call_id)
         if not reply.streams:
             self._skip_body()
@@ -130,8 +135,7 @@ class Connection(BaseHTTPRequestHandler):
             log.info(
                 "request",
                 method=self.command,
-                # Without the query, which may hold what is secret.
-                uri=self.path.split("?", 1)[0][:_LONGEST_FIELD],
+                uri=self.uri,
                 status=reply.status,
                 duration_seconds=round(time.monotonic() - self.started, 6),
                 bytes=sent,
@@ -179,11 +183,11 @@ class Connection(BaseHTTPRequestHandler):
                     sent += len(piece)
         except OSError:
             self.close_connection = True
-            log.error("the connection ended before the reply did", call_id=call_id, path=self.path, bytes=sent)
+            log.error("the connection ended before the reply did", call_id=call_id, uri=self.uri, bytes=sent)
         except Exception:
             # The status is long sent: an end without the last chunk is how the caller learns of this.
             self.close_connection = True
-            log.exception("the handler failed while it streamed its reply", call_id=call_id, path=self.path)
+            log.exception("the handler failed while it streamed its reply", call_id=call_id, uri=self.uri)
         else:
             self._skip_body()
             self.wfile.write(b"0\r\n\r\n" if chunked else b"")
