@@ -1,0 +1,70 @@
+//! Servers as processes of their own, so that memory and start can be measured from outside.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::servers::Server;
+
+/// How long a server may take to answer.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// A server process; ended when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// Where it answers.
+    pub(crate) url: String,
+    /// From the start of the process to the line in which it says that it listens.
+    pub(crate) started_in: Duration,
+}
+
+impl Process {
+    /// Starts this program again as one of its servers.
+    pub(crate) fn start(server: Server) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve", server.name()]).envs(server.environment(port));
+        let began = Instant::now();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().context("the server has no standard error")?;
+        let mut process = Self { child, url: format!("http://127.0.0.1:{port}/"), started_in: Duration::ZERO };
+        for line in BufReader::new(stderr).lines() {
+            if line?.contains("serving") {
+                process.started_in = began.elapsed();
+                return Ok(process);
+            }
+            if began.elapsed() > START_LIMIT {
+                break;
+            }
+        }
+        bail!("the server {} did not start", server.name());
+    }
+
+    /// Memory in use now (`VmRSS`), in MiB.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        resident_mib(self.child.id())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Memory that a process uses now, in MiB.
+pub(crate) fn resident_mib(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

@@ -1,0 +1,67 @@
+#![doc = include_str!("../README.md")]
+
+mod child;
+mod function;
+mod report;
+mod servers;
+mod wrk;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::report::Report;
+
+/// Measures the budgets of the design, each beside its peer.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What to measure; everything where none is named.
+    what: Vec<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A server that a benchmark starts as a process of its own.
+    #[command(hide = true)]
+    Serve {
+        /// Which one.
+        server: servers::Server,
+    },
+}
+
+/// A benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// A function on the Rust template against bare hyper and a process for each request.
+    Function,
+}
+
+fn main() -> ExitCode {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let args = Args::parse();
+    let result = match args.command {
+        Some(Command::Serve { server }) => return server.run(),
+        None => measure(&args.what),
+    };
+    match result {
+        Ok(report) => {
+            print!("{report}");
+            if report.all_hold() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(what: &[What]) -> anyhow::Result<Report> {
+    let wanted = |one| what.is_empty() || what.contains(&one);
+    let mut report = Report::default();
+    if wanted(What::Function) {
+        function::measure(&mut report)?;
+    }
+    Ok(report)
+}
