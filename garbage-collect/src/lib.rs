@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod collect;
+mod config;
+mod garbage;
+
+use axum::Router;
+use axum::routing::post;
+use sdk::{ConfigError, Env};
+
+use collect::App;
+use config::Config;
+
+/// The function.
+///
+/// # Errors
+/// When the configuration is not usable: every missing and malformed value at once.
+pub fn router(env: &Env) -> Result<Router, ConfigError> {
+    let app = App::new(Config::read(env)?);
+    Ok(Router::new().route("/", post(collect::receive)).with_state(app))
+}

@@ -1,0 +1,70 @@
+//! Questions to the whole function, with a gateway that keeps functions.
+
+use axum::Router;
+use http::StatusCode;
+use sdk::fake_gateway::FakeGateway;
+use sdk::gateway::FunctionStatus;
+use sdk::labels;
+use sdk::listing::{ListRequest, Whose};
+use tower::ServiceExt;
+
+#[expect(clippy::unwrap_used, reason = "test helper")]
+async fn setup() -> (FakeGateway, Router) {
+    let gateway = FakeGateway::start().await;
+    let router = list_functions::router(&gateway.env(&[], &[])).unwrap();
+    (gateway, router)
+}
+
+fn put(gateway: &FakeGateway, name: &str, host: &str, owner: &str, id: &str) {
+    let labels =
+        [(labels::GIT_CLOUD, "1"), (labels::GIT_SCM, host), (labels::GIT_OWNER, owner), (labels::GIT_OWNER_ID, id)];
+    gateway.put_function(FunctionStatus {
+        name: name.to_owned(),
+        labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        env_vars: [("password".to_owned(), "hunter2".to_owned())].into(),
+        secrets: vec![format!("{owner}-db")],
+        available_replicas: 1,
+        ..FunctionStatus::default()
+    });
+}
+
+#[expect(clippy::unwrap_used, reason = "test helper")]
+async fn list(gateway: &FakeGateway, router: &Router, of: Whose) -> Vec<FunctionStatus> {
+    let request = ListRequest { host: "git.localhost".to_owned(), of };
+    let response = router.clone().oneshot(gateway.signed("list-functions", &request, "call-1")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    assert!(!String::from_utf8_lossy(&body).contains("hunter2"));
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[tokio::test]
+async fn an_owner_gets_its_own_functions_and_no_more() {
+    let (gateway, router) = setup().await;
+    put(&gateway, "alice-b", "git.localhost", "alice", "7");
+    put(&gateway, "alice-a", "git.localhost", "alice", "7");
+    put(&gateway, "al-ice", "git.localhost", "al", "5");
+    put(&gateway, "alice-old", "git.localhost", "formerly-alice", "7");
+    put(&gateway, "alice-of-another-host", "github.com", "alice", "7");
+    gateway.put_function(FunctionStatus { name: "alice-unlabelled".to_owned(), ..FunctionStatus::default() });
+
+    let names = |functions: Vec<FunctionStatus>| functions.into_iter().map(|f| f.name).collect::<Vec<_>>();
+    let by_id = list(&gateway, &router, Whose::OwnerId(7)).await;
+    assert!(by_id.iter().all(|f| f.env_vars.is_empty() && f.secrets.is_empty() && f.available_replicas == 1));
+    assert_eq!(names(by_id), ["alice-a", "alice-b", "alice-old"]);
+    let by_login = list(&gateway, &router, Whose::Owner("Alice".parse().unwrap())).await;
+    assert_eq!(names(by_login), ["alice-a", "alice-b"]);
+    assert!(list(&gateway, &router, Whose::OwnerId(0)).await.is_empty());
+    assert!(list(&gateway, &router, Whose::OwnerId(99)).await.is_empty());
+}
+
+#[tokio::test]
+async fn unsigned_questions_and_a_silent_gateway_give_no_list() {
+    let (gateway, router) = setup().await;
+    let request = ListRequest { host: "git.localhost".to_owned(), of: Whose::OwnerId(7) };
+    let unsigned = http::Request::post("/").body(serde_json::to_string(&request).unwrap()).unwrap();
+    assert_eq!(router.clone().oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    gateway.refuse_next("GET /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
+    let response = router.oneshot(gateway.signed("list-functions", &request, "call-1")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+}
