@@ -1,0 +1,15 @@
+//! Answers of the gateway's own.
+
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+
+/// A sentence as plain text.
+pub(crate) fn text(status: StatusCode, sentence: impl Into<String>) -> Response<Body> {
+    let mut sentence = sentence.into();
+    sentence.push('\n');
+    let mut response = Response::new(Body::from(sentence));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

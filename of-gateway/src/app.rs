@@ -1,0 +1,77 @@
+//! What the parts of a running gateway share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::functions::{Backend, Functions};
+use crate::queue::Queue;
+use crate::secrets::Secrets;
+
+/// Bodies of asynchronous calls held in memory until they are stored, in KiB.
+pub(crate) const ENQUEUE_MEMORY_KIB: usize = 64 << 10;
+/// Logs that may be read at the same time.
+const LOG_STREAMS: usize = 128;
+
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) functions: Functions,
+    pub(crate) engine: Engine,
+    pub(crate) secrets: Secrets,
+    pub(crate) queue: Queue,
+    /// Sends callbacks.
+    pub(crate) http: reqwest::Client,
+    pub(crate) enqueue_memory: Semaphore,
+    pub(crate) log_streams: Arc<Semaphore>,
+    /// Work that outlives its request: rollouts, retirements.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
+    /// Containers on their way out; nobody else is to touch them.
+    pub(crate) retiring: Mutex<HashSet<String>>,
+    /// Set once the engine's containers have been looked through after the start.
+    pub(crate) adopted: OnceCell<()>,
+    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
+        Self {
+            config,
+            functions: Functions::default(),
+            engine,
+            secrets,
+            queue,
+            http: sdk::http::client(),
+            enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
+            log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            retiring: Mutex::default(),
+            adopted: OnceCell::new(),
+            locks: Mutex::default(),
+        }
+    }
+
+    /// Changes of one function happen one after the other, those of different functions side by side.
+    pub(crate) async fn lock(&self, function: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(function.to_owned()).or_default())
+        };
+        lock.lock_owned().await
+    }
+
+    /// Asynchronous calls to this function that may run at once.
+    pub(crate) fn async_limit(&self, function: &str) -> usize {
+        match self.functions.get(function).as_deref().map(|function| &function.backend) {
+            Some(Backend::Platform(platform)) => platform.concurrency,
+            _ => self.config.async_concurrency_per_function,
+        }
+    }
+}

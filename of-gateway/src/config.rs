@@ -1,0 +1,189 @@
+//! What the gateway is told at its start.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use openfaas_runtime::{ConfigError, Env};
+use secrecy::SecretString;
+
+pub use crate::functions::PlatformFunction;
+use crate::functions::valid_name;
+pub use crate::worker::Retry;
+
+/// Where a Docker-compatible engine listens when nothing else is said.
+const DEFAULT_ENGINE: &str = "unix:///var/run/docker.sock";
+const MINUTE: Duration = Duration::from_secs(60);
+const MIB: u64 = 1 << 20;
+
+/// How the gateway reaches the port of a function's container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// By the container's address on the bridge network; nothing is published on the host.
+    ContainerIp,
+    /// By a port on 127.0.0.1 that the engine publishes; where the engine runs in a virtual machine.
+    PublishedPort,
+}
+
+impl Reach {
+    /// Only on Linux does the host see the engine's bridge.
+    fn of_this_system() -> Self {
+        if cfg!(target_os = "linux") { Self::ContainerIp } else { Self::PublishedPort }
+    }
+}
+
+/// Limits of a container whose deployment names none.
+#[derive(Debug, Clone)]
+pub struct DefaultLimits {
+    /// Memory, in Kubernetes' notation.
+    pub memory: String,
+    /// Processors, in Kubernetes' notation.
+    pub cpu: String,
+    /// Processes and threads.
+    pub pids: i64,
+}
+
+/// Everything the gateway needs to know. [`Config::new`] fills in the defaults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Keeps the queue file, the secrets and the installation's id. One gateway per directory.
+    pub data_dir: PathBuf,
+    /// The engine's address: `unix://…` or `tcp://…`.
+    pub engine: String,
+    /// Name for basic auth on `/system/*`.
+    pub user: String,
+    /// Password for basic auth on `/system/*`.
+    pub password: SecretString,
+    /// The one namespace functions live in.
+    pub namespace: String,
+    /// How containers are reached.
+    pub reach: Reach,
+    /// Limits where a deployment names none.
+    pub limits: DefaultLimits,
+    /// How long a new version may take to become ready.
+    pub rollout_timeout: Duration,
+    /// How long an image pull may take.
+    pub pull_timeout: Duration,
+    /// How long a replaced replica may finish its requests.
+    pub drain_timeout: Duration,
+    /// How long a container may take to end after SIGTERM.
+    pub stop_timeout: Duration,
+    /// How long a container function may take to begin its answer, and pause within it.
+    pub upstream_timeout: Duration,
+    /// Retries of asynchronous calls to container functions.
+    pub retry: Retry,
+    /// Asynchronous calls that run at once, all functions together.
+    pub async_concurrency: usize,
+    /// Asynchronous calls that run at once for one function.
+    pub async_concurrency_per_function: usize,
+    /// The largest body of a synchronous call, in bytes.
+    pub max_body: u64,
+    /// The largest body of an asynchronous call, in bytes.
+    pub max_async_body: u64,
+    /// Asynchronous calls that may wait.
+    pub max_queued: usize,
+    /// Connections served at once.
+    pub max_connections: usize,
+    /// The longest a followed log stays open.
+    pub log_timeout: Duration,
+    /// Functions that run in this process.
+    pub platform: Vec<PlatformFunction>,
+}
+
+impl Config {
+    /// Defaults for everything that has one.
+    pub fn new(data_dir: impl Into<PathBuf>, user: impl Into<String>, password: SecretString) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            engine: DEFAULT_ENGINE.to_owned(),
+            user: user.into(),
+            password,
+            namespace: sdk::gateway::DEFAULT_NAMESPACE.to_owned(),
+            reach: Reach::of_this_system(),
+            limits: DefaultLimits { memory: "128Mi".to_owned(), cpu: "500m".to_owned(), pids: 256 },
+            rollout_timeout: Duration::from_secs(30),
+            pull_timeout: 5 * MINUTE,
+            drain_timeout: MINUTE,
+            stop_timeout: Duration::from_secs(5),
+            upstream_timeout: MINUTE,
+            retry: Retry { first: Duration::from_secs(1), cap: MINUTE, attempts: 10 },
+            async_concurrency: 256,
+            async_concurrency_per_function: 16,
+            max_body: 1024 * MIB,
+            max_async_body: MIB,
+            max_queued: 200_000,
+            max_connections: 8192,
+            log_timeout: 60 * MINUTE,
+            platform: Vec::new(),
+        }
+    }
+
+    /// Reads the variables of the stand-alone program; all bad values are reported together.
+    pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let r = env.reader();
+        let defaults = Self::new("", "", SecretString::default());
+        let data_dir = r.or::<String>("data_dir", ".of-gateway".to_owned());
+        let engine = r.or::<String>("DOCKER_HOST", defaults.engine.clone());
+        let user = r.secret("basic-auth-user");
+        let password = r.secret("basic-auth-password");
+        let namespace = r.or::<String>("function_namespace", defaults.namespace.clone()).and_then(|namespace| {
+            if valid_name(&namespace) { Ok(namespace) } else { Err(r.invalid("function_namespace", "must be an RFC 1123 label")) }
+        });
+        let upstream_timeout = r.duration_or("upstream_timeout", defaults.upstream_timeout);
+        let rollout_timeout = r.duration_or("rollout_timeout", defaults.rollout_timeout);
+        let pull_timeout = r.duration_or("pull_timeout", defaults.pull_timeout);
+        let drain_timeout = r.duration_or("drain_timeout", defaults.drain_timeout);
+        let stop_timeout = r.duration_or("stop_timeout", defaults.stop_timeout);
+        let log_timeout = r.duration_or("log_timeout", defaults.log_timeout);
+        let async_concurrency = r.or("async_concurrency", defaults.async_concurrency);
+        let per_function = r.or("async_concurrency_per_function", defaults.async_concurrency_per_function);
+        let max_body = r.or("max_body_bytes", defaults.max_body);
+        let max_async_body = r.or("max_async_body_bytes", defaults.max_async_body);
+        let published = r.flag("publish_ports", defaults.reach == Reach::PublishedPort);
+        r.finish()?;
+        Ok(Self {
+            data_dir: data_dir?.into(),
+            engine: engine?,
+            user: secrecy::ExposeSecret::expose_secret(&user?).to_owned(),
+            password: password?,
+            namespace: namespace?,
+            reach: if published? { Reach::PublishedPort } else { Reach::ContainerIp },
+            upstream_timeout: upstream_timeout?,
+            rollout_timeout: rollout_timeout?,
+            pull_timeout: pull_timeout?,
+            drain_timeout: drain_timeout?,
+            stop_timeout: stop_timeout?,
+            log_timeout: log_timeout?,
+            async_concurrency: async_concurrency?,
+            async_concurrency_per_function: per_function?,
+            max_body: max_body?,
+            max_async_body: max_async_body?,
+            ..defaults
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_VARS: [(&str, &str); 0] = [];
+
+    #[test]
+    fn credentials_are_required_and_named_together_with_other_faults() {
+        let env = Env::from_map([("upstream_timeout", "soon")], NO_VARS);
+        let sentence = Config::from_env(&env).unwrap_err().to_string();
+        for name in ["basic-auth-user", "basic-auth-password", "upstream_timeout"] {
+            assert!(sentence.contains(name), "{name} is missing in: {sentence}");
+        }
+    }
+
+    #[test]
+    fn variables_override_the_defaults() {
+        let secrets = [("basic-auth-user", "admin"), ("basic-auth-password", "pw")];
+        let env = Env::from_map([("upstream_timeout", "5s"), ("DOCKER_HOST", "tcp://127.0.0.1:2375")], secrets);
+        let config = Config::from_env(&env).unwrap();
+        assert_eq!(config.upstream_timeout, Duration::from_secs(5));
+        assert_eq!((config.user.as_str(), config.engine.as_str()), ("admin", "tcp://127.0.0.1:2375"));
+        assert!(!format!("{config:?}").contains("pw\""));
+    }
+}

@@ -1,0 +1,54 @@
+//! Failures of the engine, told apart by who can do something about them.
+
+use bollard::errors::Error;
+
+/// A failure of the container engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No answer at all.
+    #[error("the container engine at {address} does not answer; start it, then try again")]
+    Unreachable {
+        /// Where it should be.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// It answered with an error.
+    #[error("the container engine cannot {operation} {object}: {message}")]
+    Refused {
+        /// What was asked.
+        operation: &'static str,
+        /// Of what.
+        object: String,
+        /// Its status code.
+        status: u16,
+        /// Its sentence.
+        message: String,
+    },
+}
+
+impl EngineError {
+    pub(super) fn of(operation: &'static str, object: &str, address: &str, source: Error) -> Self {
+        let refused = |status, message| Self::Refused { operation, object: object.to_owned(), status, message };
+        match source {
+            Error::DockerResponseServerError { status_code, message } => refused(status_code, message),
+            Error::DockerStreamError { error } => refused(500, error),
+            Error::DockerContainerWaitError { error, .. } => refused(500, error),
+            Error::JsonDataError { .. } | Error::JsonSerdeError { .. } | Error::StrParseError { .. } => {
+                refused(500, format!("its answer is not understood ({source})"))
+            }
+            source => Self::Unreachable { address: address.to_owned(), source: Box::new(source) },
+        }
+    }
+
+    /// Whether the engine says that the thing does not exist.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+
+    /// Whether what was asked is so already, or is being done.
+    pub(crate) fn is_already(&self) -> bool {
+        matches!(self, Self::Refused { status: 304 | 409, .. })
+    }
+}

@@ -1,0 +1,85 @@
+//! The Docker-compatible engine, reduced to what the gateway asks of it.
+//!
+//! What is deployed is written on the containers themselves: labels hold the whole deployment, and the end of a
+//! container's name says which part it plays ([`Role`]). A gateway that was killed at any moment finds in the engine
+//! all it needs to go on; there is no second store that could disagree.
+
+mod container;
+mod error;
+mod image;
+mod network;
+mod observe;
+mod record;
+mod resources;
+mod template;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bollard::{API_DEFAULT_VERSION, Docker};
+
+pub use self::error::EngineError;
+pub(crate) use self::container::Process;
+pub(crate) use self::image::ImageError;
+pub(crate) use self::observe::{Change, Tail};
+pub(crate) use self::record::{Found, Record, Role};
+pub(crate) use self::resources::{cpu, memory};
+pub(crate) use self::template::Template;
+
+use crate::config::Config;
+
+/// Longer than the longest wait that the engine is asked for (stopping a container).
+const TIMEOUT_SECONDS: u64 = 120;
+
+/// A client of the engine, for one installation.
+pub(crate) struct Engine {
+    connection: OnceLock<Docker>,
+    address: String,
+    /// The installation's id: containers with another one are none of our business.
+    pub(crate) instance: String,
+    reach: crate::config::Reach,
+    pull_timeout: Duration,
+    stop_timeout: Duration,
+    /// The engine's own version, once it has answered.
+    version: OnceLock<String>,
+}
+
+impl Engine {
+    /// Nothing is asked of the engine yet: it may be started after the gateway.
+    pub(crate) fn new(config: &Config, instance: String) -> Self {
+        Self {
+            connection: OnceLock::new(),
+            address: config.engine.clone(),
+            instance,
+            reach: config.reach,
+            pull_timeout: config.pull_timeout,
+            stop_timeout: config.stop_timeout,
+            version: OnceLock::new(),
+        }
+    }
+
+    fn docker(&self) -> Result<&Docker, EngineError> {
+        if let Some(docker) = self.connection.get() {
+            return Ok(docker);
+        }
+        let made = match self.address.strip_prefix("tcp://").or_else(|| self.address.strip_prefix("http://")) {
+            Some(host) => Docker::connect_with_http(&format!("http://{host}"), TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+            None => Docker::connect_with_unix(&self.address, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+        };
+        let docker = made.map_err(|source| self.error("connect to", "the engine", source))?;
+        Ok(self.connection.get_or_init(|| docker))
+    }
+
+    /// The engine's version, asked once.
+    pub(crate) async fn version(&self) -> Result<&str, EngineError> {
+        if self.version.get().is_none() {
+            let answer = self.docker()?.version().await.map_err(|source| self.error("ask for", "the version", source))?;
+            let _ = self.version.set(answer.version.unwrap_or_default());
+        }
+        Ok(self.version.get().map_or("", String::as_str))
+    }
+
+    fn error(&self, operation: &'static str, object: &str, source: bollard::errors::Error) -> EngineError {
+        EngineError::of(operation, object, &self.address, source)
+    }
+}

@@ -1,0 +1,148 @@
+//! What the engine tells: lists, logs, figures, events.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::models::{ContainerStatsResponse, EventMessage};
+use bollard::query_parameters::{
+    EventsOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
+    WaitContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use sdk::gateway::Usage;
+
+use super::record::{FUNCTION, INSTANCE};
+use super::{Engine, EngineError, Found};
+
+/// Two looks at a container's processor time are this far apart.
+const USAGE_WINDOW: Duration = Duration::from_millis(200);
+
+/// Which lines of a container's log.
+#[derive(Debug, Clone)]
+pub(crate) struct Tail {
+    pub(crate) follow: bool,
+    /// `None`: all.
+    pub(crate) lines: Option<u32>,
+    /// Seconds since 1970.
+    pub(crate) since: i32,
+    pub(crate) timestamps: bool,
+}
+
+/// Something happened to a container.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) container: String,
+    pub(crate) function: String,
+    /// It does not run any more.
+    pub(crate) ended: bool,
+}
+
+impl Engine {
+    /// The containers of this installation, or those of one of its functions.
+    pub(crate) async fn list(&self, function: Option<&str>) -> Result<Vec<Found>, EngineError> {
+        let mut labels = vec![format!("{INSTANCE}={}", self.instance)];
+        labels.extend(function.map(|name| format!("{FUNCTION}={name}")));
+        let filters = HashMap::from([("label".to_owned(), labels)]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = self.docker()?.list_containers(Some(options)).await;
+        let found = found.map_err(|source| self.error("list", "containers", source))?;
+        let network = self.network();
+        Ok(found.into_iter().filter_map(|summary| Found::of(summary, self.reach, &network)).collect())
+    }
+
+    /// The output of a container in the order it was written.
+    pub(crate) fn logs(&self, id: &str, tail: &Tail) -> Result<impl Stream<Item = Result<Bytes, EngineError>> + use<'_>, EngineError> {
+        let lines = tail.lines.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .follow(tail.follow)
+            .since(tail.since)
+            .timestamps(tail.timestamps)
+            .tail(&lines)
+            .build();
+        let object = id.to_owned();
+        let output = self.docker()?.logs(id, Some(options));
+        Ok(output.map_ok(LogOutput::into_bytes).map_err(move |source| self.error("read the log of", &object, source)))
+    }
+
+    /// The last lines a container wrote.
+    pub(crate) async fn last_lines(&self, id: &str, lines: u32) -> Result<Vec<String>, EngineError> {
+        let tail = Tail { follow: false, lines: Some(lines), since: 0, timestamps: false };
+        let output: Vec<Bytes> = self.logs(id, &tail)?.try_collect().await?;
+        let text = String::from_utf8_lossy(&output.concat()).into_owned();
+        let all: Vec<&str> = text.lines().collect();
+        let first = all.len().saturating_sub(lines as usize);
+        Ok(all[first..].iter().map(|line| (*line).to_owned()).collect())
+    }
+
+    /// Resolves when a container does not run (any more).
+    pub(crate) async fn ended(&self, id: &str) {
+        let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+        let Ok(docker) = self.docker() else { return };
+        // An exit code other than zero arrives as an error; either way the wait is over.
+        let _ = docker.wait_container(id, Some(options)).next().await;
+    }
+
+    /// What happens to this installation's containers from `since` (seconds since 1970) on.
+    pub(crate) fn changes(&self, since: i64) -> Result<impl Stream<Item = Result<Change, EngineError>> + use<'_>, EngineError> {
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("label", vec![format!("{INSTANCE}={}", self.instance)]),
+            ("event", ["die", "start", "destroy"].map(str::to_owned).to_vec()),
+        ]);
+        let options = EventsOptionsBuilder::default().since(&since.to_string()).filters(&filters).build();
+        let events = self.docker()?.events(Some(options));
+        Ok(events
+            .map_err(|source| self.error("watch", "events", source))
+            .try_filter_map(|event| async move { Ok(change(event)) }))
+    }
+
+    /// What these containers use together.
+    pub(crate) async fn usage(&self, ids: &[String]) -> Result<Usage, EngineError> {
+        let before = self.all_stats(ids).await?;
+        tokio::time::sleep(USAGE_WINDOW).await;
+        let after = self.all_stats(ids).await?;
+        let mut usage = Usage::default();
+        for (id, late) in &after {
+            let early = before.iter().find(|(other, _)| other == id).map(|(_, stats)| stats);
+            usage.cpu += early.map_or(0.0, |early| millicores(early, late));
+            usage.total_memory_bytes +=
+                late.memory_stats.as_ref().and_then(|memory| memory.usage).unwrap_or_default() as f64;
+        }
+        Ok(usage)
+    }
+
+    async fn all_stats(&self, ids: &[String]) -> Result<Vec<(String, ContainerStatsResponse)>, EngineError> {
+        let docker = self.docker()?;
+        let each = ids.iter().map(|id| async move {
+            let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+            let stats = docker.stats(id, Some(options)).next().await;
+            let stats = stats.transpose().map_err(|source| self.error("ask the figures of", id, source))?;
+            Ok::<_, EngineError>(stats.map(|stats| (id.clone(), stats)))
+        });
+        let all = futures_util::future::try_join_all(each).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+}
+
+fn change(event: EventMessage) -> Option<Change> {
+    let ended = event.action.as_deref() != Some("start");
+    let actor = event.actor?;
+    let function = actor.attributes?.remove(FUNCTION)?;
+    Some(Change { container: actor.id?, function, ended })
+}
+
+/// Thousandths of a processor between two looks, by the system's own clock over all processors.
+fn millicores(early: &ContainerStatsResponse, late: &ContainerStatsResponse) -> f64 {
+    let figures = |stats: &ContainerStatsResponse| {
+        let cpu = stats.cpu_stats.as_ref()?;
+        let own = cpu.cpu_usage.as_ref()?.total_usage?;
+        Some((own as f64, cpu.system_cpu_usage? as f64, f64::from(cpu.online_cpus.unwrap_or(1))))
+    };
+    let (Some(early), Some(late)) = (figures(early), figures(late)) else { return 0.0 };
+    let (own, system) = (late.0 - early.0, late.1 - early.1);
+    if system <= 0.0 { 0.0 } else { (own / system * late.2 * 1000.0).max(0.0) }
+}

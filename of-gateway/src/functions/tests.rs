@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use sdk::gateway::FunctionDeployment;
+
+use super::*;
+use crate::proxy::Upstream;
+
+#[test]
+fn names_are_rfc_1123_labels() {
+    for good in ["a", "alice-hello", "0x1", &"x".repeat(63)] {
+        assert!(valid_name(good), "{good} is a label");
+    }
+    for bad in ["", "-a", "a-", "A", "a_b", "a.b", "a/b", "ä", &"x".repeat(64)] {
+        assert!(!valid_name(bad), "{bad} is no label");
+    }
+}
+
+#[test]
+fn a_path_is_split_at_the_first_slash_and_the_last_dot() {
+    let parsed = FunctionRef::parse("echo.openfaas-fn/a.b/c");
+    assert_eq!(parsed, FunctionRef { name: "echo", namespace: Some("openfaas-fn"), rest: "/a.b/c" });
+    assert!(parsed.is_in("openfaas-fn") && !parsed.is_in("other"));
+    assert_eq!(FunctionRef::parse("echo"), FunctionRef { name: "echo", namespace: None, rest: "" });
+}
+
+fn two_replicas() -> Containers {
+    let upstream = || Some(Upstream::new(([127, 0, 0, 1], 1).into()));
+    Containers {
+        spec: Arc::new(FunctionDeployment::default()),
+        generation: 1,
+        image_id: String::new(),
+        secrets: String::new(),
+        replicas: vec![Replica::new("a".into(), 0, upstream()), Replica::new("b".into(), 1, upstream())],
+        parked: None,
+    }
+}
+
+#[test]
+fn the_least_loaded_ready_replica_is_chosen() {
+    let containers = two_replicas();
+    let first = containers.choose().unwrap();
+    let second = containers.choose().unwrap();
+    assert!(!Arc::ptr_eq(&first.upstream, &second.upstream));
+    containers.replicas[1].set_upstream(None);
+    let third = containers.choose().unwrap();
+    assert!(Arc::ptr_eq(&first.upstream, &third.upstream));
+    containers.replicas[0].set_upstream(None);
+    assert!(containers.choose().is_none());
+}
+
+#[tokio::test]
+async fn a_replica_is_idle_when_its_last_request_ended() {
+    let containers = two_replicas();
+    let replica = Arc::clone(&containers.replicas[0]);
+    replica.idle().await;
+    let request = containers.choose().unwrap();
+    let waiting = tokio::spawn(async move { replica.idle().await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(request);
+    waiting.await.unwrap();
+}

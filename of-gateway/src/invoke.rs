@@ -1,0 +1,206 @@
+//! `/function/NAME/…`: one call, synchronous, to wherever the function runs. The queue's worker comes this way too.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use futures_util::FutureExt;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use tokio::time::timeout;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use crate::answer::text;
+use crate::app::App;
+use crate::functions::{Backend, Containers, Function, FunctionRef, InFlight, PlatformFunction};
+use crate::proxy::{ForwardError, cap, forward, is_upgrade, strip_hop_by_hop};
+
+pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
+pub(crate) const X_START_TIME: HeaderName = HeaderName::from_static("x-start-time");
+const X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Marks an answer as the gateway's own, so that a queue may try again.
+const X_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");
+const SERVED_BY: HeaderValue = HeaderValue::from_static(concat!("of-gateway/", env!("CARGO_PKG_VERSION")));
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
+
+/// Answers a synchronous call. `target` is the path behind `/function/`.
+pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+    let target = FunctionRef::parse(target);
+    let Some(function) = app.functions.get(target.name).filter(|_| target.is_in(&app.config.namespace)) else {
+        return missing(app, &target);
+    };
+    if declared_length(request.headers()) > app.config.max_body {
+        return too_large(app.config.max_body);
+    }
+    let Some(uri) = stripped(target.rest, request.uri().query()) else {
+        return text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on");
+    };
+    let mut request = request.map(|body| cap(body, app.config.max_body));
+    *request.uri_mut() = uri;
+    let marks = Marks::stamp(request.headers_mut(), peer);
+    let request_type = request.headers().get(CONTENT_TYPE).cloned();
+    let mut response = call(app, &function, request).await;
+    fall_back_on_type(&mut response, request_type);
+    marks.put_on(response.headers_mut());
+    response
+}
+
+/// Calls a function with a request whose path is the function's own.
+pub(crate) async fn call(app: &App, function: &Function, request: Request<Body>) -> Response<Body> {
+    function.invocations.fetch_add(1, Ordering::Relaxed);
+    match &function.backend {
+        Backend::Containers(containers) => to_container(app, &function.name, containers, request).await,
+        Backend::Platform(platform) => in_process(platform, request).await,
+    }
+}
+
+/// How long a function may take to begin its answer.
+pub(crate) fn limit(app: &App, function: &Function) -> Duration {
+    match &function.backend {
+        Backend::Containers(_) => app.config.upstream_timeout,
+        Backend::Platform(platform) => platform.timeout,
+    }
+}
+
+async fn to_container(app: &App, name: &str, containers: &Containers, request: Request<Body>) -> Response<Body> {
+    let Some(claim) = containers.choose().or_else(|| successor(app, name)) else {
+        let state = if containers.replicas.is_empty() { "is scaled to zero" } else { "has no replica that is ready" };
+        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {name} {state}"));
+    };
+    match forward(request, claim, app.config.upstream_timeout, &app.shutdown).await {
+        Ok(response) => response,
+        Err(ForwardError::BodyTooLarge) => too_large(app.config.max_body),
+        Err(error) => {
+            tracing::warn!(function = name, error = %Chain(&error), "A call got no answer.");
+            internal(StatusCode::BAD_GATEWAY, &error.to_string())
+        }
+    }
+}
+
+/// This version may have been replaced since the call looked it up.
+fn successor(app: &App, name: &str) -> Option<InFlight> {
+    app.functions.get(name)?.containers()?.choose()
+}
+
+async fn in_process(platform: &PlatformFunction, mut request: Request<Body>) -> Response<Body> {
+    if !is_upgrade(request.headers()) {
+        strip_hop_by_hop(request.headers_mut());
+    }
+    let answer = AssertUnwindSafe(platform.router.clone().oneshot(request)).catch_unwind();
+    match timeout(platform.timeout, answer).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(_panic)) => {
+            tracing::error!(function = platform.name, "A platform function panicked.");
+            internal(StatusCode::INTERNAL_SERVER_ERROR, "the function failed unexpectedly")
+        }
+        Err(_) => {
+            let sentence = format!("the function did not answer within {:?}", platform.timeout);
+            internal(StatusCode::BAD_GATEWAY, &sentence)
+        }
+    }
+}
+
+/// Headers that the request gets and the answer repeats.
+pub(crate) struct Marks {
+    pub(crate) call_id: HeaderValue,
+    start: HeaderValue,
+}
+
+impl Marks {
+    /// Puts the call id (if it has none), the start time and where it came from on a request.
+    pub(crate) fn stamp(headers: &mut HeaderMap, peer: IpAddr) -> Self {
+        let call_id = match headers.get(X_CALL_ID).filter(|id| !id.is_empty()) {
+            Some(id) => id.clone(),
+            None => {
+                let id = new_call_id();
+                headers.insert(X_CALL_ID, id.clone());
+                id
+            }
+        };
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let start = HeaderValue::from(u64::try_from(nanos).unwrap_or(u64::MAX));
+        headers.insert(X_START_TIME, start.clone());
+        if !headers.contains_key(X_FORWARDED_HOST)
+            && let Some(host) = headers.get(HOST).cloned()
+        {
+            headers.insert(X_FORWARDED_HOST, host);
+        }
+        if !headers.contains_key(X_FORWARDED_FOR)
+            && let Ok(peer) = HeaderValue::from_str(&peer.to_string())
+        {
+            headers.insert(X_FORWARDED_FOR, peer);
+        }
+        Self { call_id, start }
+    }
+
+    pub(crate) fn put_on(self, headers: &mut HeaderMap) {
+        headers.insert(X_CALL_ID, self.call_id);
+        headers.insert(X_START_TIME, self.start);
+        headers.insert(X_SERVED_BY, SERVED_BY);
+    }
+}
+
+fn new_call_id() -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut buffer)).unwrap_or(PLAIN)
+}
+
+/// The function's own path: what follows its name, at least a slash, and the query.
+pub(crate) fn stripped(rest: &str, query: Option<&str>) -> Option<Uri> {
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let path = match query {
+        Some(query) => PathAndQuery::from_maybe_shared(format!("{rest}?{query}")),
+        None => rest.parse(),
+    };
+    path.ok().map(Uri::from)
+}
+
+pub(crate) fn declared_length(headers: &HeaderMap) -> u64 {
+    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn missing(app: &App, target: &FunctionRef<'_>) -> Response<Body> {
+    let namespace = target.namespace.unwrap_or(&app.config.namespace);
+    text(StatusCode::NOT_FOUND, format!("error finding function {}.{namespace}: it is not deployed", target.name))
+}
+
+pub(crate) fn too_large(limit: u64) -> Response<Body> {
+    text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the {limit} bytes this gateway takes"))
+}
+
+fn internal(status: StatusCode, sentence: &str) -> Response<Body> {
+    let mut response = text(status, sentence.to_owned());
+    response.headers_mut().insert(X_INTERNAL, HeaderValue::from_static("proxy"));
+    response
+}
+
+fn fall_back_on_type(response: &mut Response<Body>, request_type: Option<HeaderValue>) {
+    let status = response.status();
+    let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if !bodiless && !response.headers().contains_key(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, request_type.unwrap_or(PLAIN));
+    }
+}
+
+/// An error with its causes, for the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(inner) = cause {
+            write!(f, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
+    }
+}

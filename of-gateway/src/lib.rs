@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod app;
+mod auth;
+pub mod config;
+mod engine;
+mod enqueue;
+mod functions;
+mod instance;
+mod invoke;
+mod problem;
+mod proxy;
+mod purge;
+mod queue;
+mod rollout;
+mod routes;
+mod secrets;
+mod serve;
+mod start;
+mod system;
+mod worker;
+
+pub use config::{Config, PlatformFunction, Reach, Retry};
+pub use engine::EngineError;
+pub use instance::InstanceError;
+pub use purge::{PurgeError, Removed, purge};
+pub use queue::{DeadLetter, QueueError};
+pub use serve::serve;
+pub use start::{Gateway, StartError};

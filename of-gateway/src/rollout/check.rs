@@ -1,0 +1,75 @@
+//! Checks a deployment before anything is started for it.
+
+use sdk::gateway::FunctionDeployment;
+
+use crate::app::App;
+use crate::engine::{Record, Template, cpu, memory};
+use crate::functions::valid_name;
+use crate::problem::Problem;
+use crate::secrets::SecretsError;
+
+/// The checked deployment; generation and image id are still to be filled in.
+pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Template, Problem> {
+    if !valid_name(&spec.service) {
+        return Err(Problem::Invalid(format!(
+            "\"{}\" cannot name a function: lower-case letters, digits and inner hyphens, at most 63",
+            spec.service
+        )));
+    }
+    if spec.image.trim().is_empty() {
+        return Err(Problem::Invalid(format!("the function {} names no image", spec.service)));
+    }
+    namespace(app, &mut spec.namespace)?;
+    environment(&spec)?;
+    let limits = spec.limits.clone().unwrap_or_default();
+    let defaults = &app.config.limits;
+    let memory = memory(or(&limits.memory, &defaults.memory)).map_err(|error| Problem::Invalid(error.to_string()))?;
+    let cpu = cpu(or(&limits.cpu, &defaults.cpu)).map_err(|error| Problem::Invalid(error.to_string()))?;
+    let (files, stamp) = app.secrets.files(&spec.secrets).map_err(secret_problem)?;
+    let record = Record {
+        function: spec.service.clone(),
+        generation: 0,
+        index: 0,
+        spec,
+        image_id: String::new(),
+        secrets: stamp,
+    };
+    Ok(Template { record, memory, cpu, pids: defaults.pids, secrets: files })
+}
+
+/// Fills in the one namespace there is; another one is refused.
+pub(crate) fn namespace(app: &App, namespace: &mut String) -> Result<(), Problem> {
+    if namespace.is_empty() {
+        namespace.clone_from(&app.config.namespace);
+    }
+    if *namespace == app.config.namespace {
+        return Ok(());
+    }
+    Err(Problem::Invalid(format!("the namespace {namespace} does not exist; this gateway has {}", app.config.namespace)))
+}
+
+fn environment(spec: &FunctionDeployment) -> Result<(), Problem> {
+    for (name, value) in &spec.env_vars {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            return Err(Problem::Invalid(format!("\"{name}\" is not a valid environment variable")));
+        }
+    }
+    if spec.env_process.contains('\0') {
+        return Err(Problem::Invalid("envProcess contains a null character".to_owned()));
+    }
+    Ok(())
+}
+
+/// A deployment that names a missing secret is itself wrong, not missing.
+fn secret_problem(error: SecretsError) -> Problem {
+    match error {
+        SecretsError::Missing(_) | SecretsError::Name(_) => {
+            Problem::Invalid(format!("{error}; create it before deploying a function that uses it"))
+        }
+        other => Problem::Secrets(other),
+    }
+}
+
+fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
+    if text.is_empty() { default } else { text }
+}

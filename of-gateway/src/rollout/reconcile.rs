@@ -1,0 +1,304 @@
+//! Making what the gateway knows and what the engine runs agree: after the gateway's start, after the engine's, when
+//! a container ends, and now and then.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::{StreamExt, stream};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::{created_at, ready, record_of, scale, start};
+use crate::app::App;
+use crate::engine::{Change, EngineError, Found, Role};
+use crate::functions::{Backend, Containers, Function, Replica};
+use crate::invoke::Chain;
+use crate::problem::Problem;
+use crate::proxy::Upstream;
+
+const PERIOD: Duration = Duration::from_secs(15);
+/// Between two attempts to reach an engine that does not answer.
+const ENGINE_RETRY: Duration = Duration::from_secs(2);
+/// How long a restarted container is watched at a time.
+const WATCH: Duration = Duration::from_secs(600);
+/// Functions looked at side by side.
+const PARALLEL: usize = 8;
+
+/// Takes over what a former gateway left in the engine, once. Nothing is changed before that.
+pub(crate) async fn adopt(app: &Arc<App>) -> Result<(), EngineError> {
+    app.adopted.get_or_try_init(|| take_over(app)).await.map(drop)
+}
+
+/// No locks are needed: nobody gets past [`adopt`] meanwhile.
+async fn take_over(app: &Arc<App>) -> Result<(), EngineError> {
+    let by_function = grouped(app, app.engine.list(None).await?);
+    let count = by_function.len();
+    stream::iter(by_function).for_each_concurrent(PARALLEL, |(name, found)| settle_logged(app, name, found)).await;
+    tracing::info!(functions = count, "Looked through the engine for functions of before.");
+    Ok(())
+}
+
+/// Follows the engine until the shutdown.
+pub(crate) async fn monitor(app: Arc<App>) {
+    let mut reachable = true;
+    while !app.shutdown.is_cancelled() {
+        let outcome = tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            outcome = follow(&app) => outcome,
+        };
+        if let Err(error) = outcome
+            && std::mem::replace(&mut reachable, false)
+        {
+            tracing::warn!(%error, "The container engine cannot be followed; trying again and again.");
+        }
+        sleep(ENGINE_RETRY).await;
+        if !reachable && all(&app).await.is_ok() {
+            reachable = true;
+            tracing::info!("The container engine answers again.");
+        }
+    }
+}
+
+/// Events tell at once, the look now and then makes up for those that were missed.
+async fn follow(app: &Arc<App>) -> Result<(), EngineError> {
+    let changes = app.engine.changes(Utc::now().timestamp())?;
+    tokio::pin!(changes);
+    let mut look = interval(PERIOD);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(change) => react(app, change?),
+                None => return Ok(()),
+            },
+            _ = look.tick() => all(app).await?,
+        }
+    }
+}
+
+/// Changes of the gateway's own making concern containers that are not live, and are passed over.
+fn react(app: &Arc<App>, change: Change) {
+    let Some(function) = app.functions.get(&change.function) else { return };
+    let Some(containers) = function.containers() else { return };
+    let Some(replica) = containers.replicas.iter().find(|replica| replica.id == change.container) else { return };
+    if change.ended {
+        replica.set_upstream(None);
+        tracing::warn!(function = change.function, container = change.container, "A container of a function ended.");
+    }
+    let app = Arc::clone(app);
+    app.tasks.clone().spawn(async move { one(&app, change.function).await });
+}
+
+/// Looks at everything; only what differs is locked and set right.
+async fn all(app: &Arc<App>) -> Result<(), EngineError> {
+    if !app.adopted.initialized() {
+        return adopt(app).await;
+    }
+    let found = grouped(app, app.engine.list(None).await?);
+    let known = app.functions.all();
+    let live = known.iter().filter(|function| function.containers().is_some());
+    let names: BTreeSet<&String> = found.keys().chain(live.map(|function| &function.name)).collect();
+    let nothing = Vec::new();
+    let odd: Vec<String> = names
+        .into_iter()
+        .filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing)))
+        .cloned()
+        .collect();
+    stream::iter(odd).for_each_concurrent(PARALLEL, |name| one(app, name)).await;
+    for replica in known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone) {
+        if let Some(upstream) = replica.upstream() {
+            upstream.sweep();
+        }
+    }
+    Ok(())
+}
+
+fn grouped(app: &App, found: Vec<Found>) -> BTreeMap<String, Vec<Found>> {
+    let retiring = app.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut by_function = BTreeMap::<String, Vec<Found>>::new();
+    for container in found.into_iter().filter(|container| !retiring.contains(&container.id)) {
+        by_function.entry(container.record.function.clone()).or_default().push(container);
+    }
+    by_function
+}
+
+fn differs(app: &App, name: &str, found: &[Found]) -> bool {
+    let function = app.functions.get(name);
+    let Some(containers) = function.as_deref().and_then(Function::containers) else { return true };
+    let as_known = |container: &Found| match container.role {
+        Role::Live => containers.replicas.iter().any(|replica| {
+            let upstream = replica.upstream();
+            replica.id == container.id && upstream.is_some() && upstream.map(|u| u.address) == container.address
+        }),
+        Role::Parked => containers.parked.as_ref().is_some_and(|parked| parked.id == container.id && !container.running),
+        Role::Candidate | Role::Leaving => false,
+    };
+    found.len() != containers.everyone().count() || !found.iter().all(as_known)
+}
+
+async fn one(app: &Arc<App>, name: String) {
+    let _lock = app.lock(&name).await;
+    match app.engine.list(Some(&name)).await {
+        Ok(found) => {
+            let found = grouped(app, found).remove(&name).unwrap_or_default();
+            settle_logged(app, name, found).await;
+        }
+        Err(error) => tracing::warn!(function = name, %error, "A function's containers cannot be listed."),
+    }
+}
+
+async fn settle_logged(app: &Arc<App>, name: String, found: Vec<Found>) {
+    if let Err(error) = settle(app, &name, found).await {
+        tracing::error!(function = name, error = %Chain(&error), "A function cannot be set right now.");
+    }
+}
+
+/// Of several versions the newest that was committed wins; everything else goes.
+async fn settle(app: &Arc<App>, name: &str, found: Vec<Found>) -> Result<(), Problem> {
+    let committed = |c: &Found| matches!(c.role, Role::Live | Role::Parked);
+    let newest = found.iter().filter(|c| committed(c)).map(|c| c.record.generation).max();
+    let (mut keep, mut go): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|c| committed(c) && Some(c.record.generation) == newest);
+    let parked = keep.iter().position(|c| c.role == Role::Parked).map(|index| keep.swap_remove(index));
+    if parked.is_some() {
+        go.append(&mut keep);
+    }
+    for container in &go {
+        app.engine.remove(&container.id).await?;
+    }
+    if app.functions.get(name).is_some_and(|function| matches!(function.backend, Backend::Platform(_))) {
+        // The platform took the name over; what ran under it before goes.
+        for container in keep.iter().chain(&parked) {
+            app.engine.remove(&container.id).await?;
+        }
+        return Ok(());
+    }
+    keep.sort_by_key(|container| container.record.index);
+    match (parked, keep.is_empty()) {
+        (Some(parked), _) => keep_parked(app, name, &parked).await?,
+        (None, false) => keep_live(app, name, &keep).await?,
+        (None, true) => {}
+    }
+    restore(app, name).await
+}
+
+async fn keep_parked(app: &Arc<App>, name: &str, parked: &Found) -> Result<(), EngineError> {
+    if parked.running {
+        app.engine.stop(&parked.id).await?;
+    }
+    let replica = Replica::new(parked.id.clone(), parked.record.index, None);
+    put(app, name, parked, Vec::new(), Some(replica));
+    Ok(())
+}
+
+async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), EngineError> {
+    let known = app.functions.get(name);
+    let known = known.as_deref().and_then(Function::containers);
+    let mut replicas = Vec::new();
+    for container in live {
+        let same = known.and_then(|known| known.replicas.iter().find(|replica| replica.id == container.id));
+        let replica = same.cloned().unwrap_or_else(|| Replica::new(container.id.clone(), container.record.index, None));
+        if !container.running {
+            replica.set_upstream(None);
+            app.engine.start(&container.id).await?;
+        }
+        if replica.upstream().map(|upstream| upstream.address) != container.address || container.address.is_none() {
+            take_address(app, &replica, container.address).await;
+        }
+        replicas.push(replica);
+    }
+    // Replicas that vanished keep their place without an address, until they are restored.
+    for lost in known.into_iter().flat_map(|known| &known.replicas) {
+        if !live.iter().any(|container| container.id == lost.id) && known.is_some_and(|k| k.generation == live[0].record.generation) {
+            lost.set_upstream(None);
+            replicas.push(Arc::clone(lost));
+        }
+    }
+    put(app, name, &live[0], replicas, None);
+    Ok(())
+}
+
+/// One that answers at once is used at once; another is watched until it does.
+async fn take_address(app: &Arc<App>, replica: &Arc<Replica>, address: Option<SocketAddr>) {
+    replica.set_upstream(None);
+    if let Some(address) = address
+        && ready::probe(address).await.is_ok()
+    {
+        return replica.set_upstream(Some(Upstream::new(address)));
+    }
+    if replica.begin_watch() {
+        let (app, replica) = (Arc::clone(app), Arc::clone(replica));
+        app.tasks.clone().spawn(async move {
+            let address = tokio::select! {
+                () = app.shutdown.cancelled() => None,
+                address = ready::wait_again(&app.engine, &replica.id, WATCH) => address,
+            };
+            replica.end_watch();
+            if let Some(address) = address {
+                replica.set_upstream(Some(Upstream::new(address)));
+            }
+        });
+    }
+}
+
+fn put(app: &App, name: &str, like: &Found, replicas: Vec<Arc<Replica>>, parked: Option<Arc<Replica>>) {
+    let record = &like.record;
+    let known = app.functions.get(name);
+    app.functions.put(Arc::new(Function {
+        name: name.to_owned(),
+        created_at: created_at(record.generation),
+        invocations: known.map(|known| Arc::clone(&known.invocations)).unwrap_or_default(),
+        backend: Backend::Containers(Containers {
+            spec: Arc::new(record.spec.clone()),
+            generation: record.generation,
+            image_id: record.image_id.clone(),
+            secrets: record.secrets.clone(),
+            replicas,
+            parked,
+        }),
+    }));
+}
+
+/// Makes containers anew that somebody removed behind the gateway's back.
+async fn restore(app: &Arc<App>, name: &str) -> Result<(), Problem> {
+    let Some(function) = app.functions.get(name) else { return Ok(()) };
+    let Some(containers) = function.containers() else { return Ok(()) };
+    if let Some(parked) = &containers.parked {
+        return restore_parked(app, &function, containers, parked).await;
+    }
+    let mut replicas = Vec::new();
+    for replica in &containers.replicas {
+        if replica.upstream().is_some() || app.engine.process(&replica.id).await?.is_some() {
+            replicas.push(Arc::clone(replica));
+            continue;
+        }
+        tracing::warn!(function = name, container = replica.id, "A container vanished and is made anew.");
+        let mut template = scale::again(app, name, containers)?;
+        template.record = record_of(name, containers, replica.index);
+        replicas.extend(start::committed(app, &template, replica.index..replica.index + 1).await?);
+    }
+    app.functions.put(function.with(Containers { replicas, ..containers.clone() }));
+    Ok(())
+}
+
+/// A container that is made but not started keeps the record as well as a stopped one.
+async fn restore_parked(
+    app: &Arc<App>,
+    function: &Function,
+    containers: &Containers,
+    parked: &Replica,
+) -> Result<(), Problem> {
+    if app.engine.process(&parked.id).await?.is_some() {
+        return Ok(());
+    }
+    app.engine.ensure_network().await?;
+    let template = scale::again(app, &function.name, containers)?;
+    let id = app.engine.create(&template).await?;
+    app.engine.keep_running(&id).await?;
+    app.engine.cast(&id, &template.record, Role::Parked).await?;
+    let parked = Some(Replica::new(id, template.record.index, None));
+    app.functions.put(function.with(Containers { parked, ..containers.clone() }));
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! More or fewer replicas of what is live.
+
+use std::sync::Arc;
+
+use super::{MAX_REPLICAS, check, ready, reconcile, record_of, retire, start};
+use crate::app::App;
+use crate::engine::{Role, Template};
+use crate::functions::{Backend, Containers, Function, Replica};
+use crate::problem::Problem;
+use crate::proxy::Upstream;
+
+/// Brings a function to this many replicas.
+pub(crate) async fn scale(app: &Arc<App>, name: String, replicas: u64) -> Result<(), Problem> {
+    if replicas > MAX_REPLICAS {
+        return Err(Problem::Invalid(format!("a function can have at most {MAX_REPLICAS} replicas")));
+    }
+    let work = scale_now(Arc::clone(app), name, u32::try_from(replicas).unwrap_or(0));
+    app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
+}
+
+async fn scale_now(app: Arc<App>, name: String, wanted: u32) -> Result<(), Problem> {
+    let _lock = app.lock(&name).await;
+    reconcile::adopt(&app).await?;
+    let missing = || Problem::Missing(format!("the function {name} is not deployed"));
+    let function = app.functions.get(&name).ok_or_else(missing)?;
+    let Backend::Containers(containers) = &function.backend else {
+        return Err(Problem::Conflict(format!("the function {name} belongs to the platform and cannot be scaled")));
+    };
+    let now = containers.replicas.len();
+    match wanted as usize {
+        0 if containers.parked.is_none() => park(&app, &function, containers).await,
+        wanted if wanted > now => grow(&app, &function, containers, wanted).await,
+        wanted if wanted < now => shrink(&app, &function, containers, wanted).await,
+        _ => Ok(()),
+    }
+}
+
+/// To zero: one container keeps the record, stopped. Its new name says so before anything else happens.
+async fn park(app: &Arc<App>, function: &Function, containers: &Containers) -> Result<(), Problem> {
+    let Some((keep, rest)) = containers.replicas.split_first() else { return Ok(()) };
+    app.engine.cast(&keep.id, &record_of(&function.name, containers, keep.index), Role::Parked).await?;
+    let parked = Containers { replicas: Vec::new(), parked: Some(Arc::clone(keep)), ..containers.clone() };
+    app.functions.put(function.with(parked));
+    retire::in_background(app, rest.iter().cloned());
+    retire::drain(app, keep).await;
+    app.engine.stop(&keep.id).await?;
+    Ok(())
+}
+
+async fn grow(app: &Arc<App>, function: &Function, containers: &Containers, wanted: usize) -> Result<(), Problem> {
+    let mut replicas = containers.replicas.clone();
+    if let Some(parked) = &containers.parked {
+        replicas.push(unpark(app, function, containers, parked).await?);
+    }
+    let current = Containers { replicas: replicas.clone(), parked: None, ..containers.clone() };
+    app.functions.put(function.with(current.clone()));
+    let more = u32::try_from(wanted.saturating_sub(replicas.len())).unwrap_or(0);
+    if more > 0 {
+        let first = replicas.iter().map(|replica| replica.index + 1).max().unwrap_or(0);
+        let template = again(app, &function.name, containers)?;
+        replicas.extend(start::committed(app, &template, first..first + more).await?);
+        app.functions.put(function.with(Containers { replicas, ..current }));
+    }
+    Ok(())
+}
+
+async fn unpark(
+    app: &App,
+    function: &Function,
+    containers: &Containers,
+    parked: &Replica,
+) -> Result<Arc<Replica>, Problem> {
+    app.engine.start(&parked.id).await?;
+    match ready::wait(app, &function.name, &parked.id).await {
+        Ok(address) => {
+            app.engine.cast(&parked.id, &record_of(&function.name, containers, parked.index), Role::Live).await?;
+            Ok(Replica::new(parked.id.clone(), parked.index, Some(Upstream::new(address))))
+        }
+        Err(problem) => {
+            app.engine.stop(&parked.id).await?;
+            Err(problem)
+        }
+    }
+}
+
+async fn shrink(app: &Arc<App>, function: &Function, containers: &Containers, wanted: usize) -> Result<(), Problem> {
+    let (stay, go) = containers.replicas.split_at(wanted);
+    for replica in go {
+        app.engine.cast(&replica.id, &record_of(&function.name, containers, replica.index), Role::Leaving).await?;
+    }
+    app.functions.put(function.with(Containers { replicas: stay.to_vec(), ..containers.clone() }));
+    retire::in_background(app, go.iter().cloned());
+    Ok(())
+}
+
+/// A template for more containers of the version that is live.
+pub(super) fn again(app: &App, name: &str, containers: &Containers) -> Result<Template, Problem> {
+    let record = record_of(name, containers, 0);
+    let mut template = check::template(app, record.spec.clone())?;
+    // The secrets' stamp stays that of the live version, so that a change of them still counts as one.
+    template.record = record;
+    Ok(template)
+}

@@ -1,0 +1,89 @@
+//! All routes.
+//!
+//! | path | methods | |
+//! |---|---|---|
+//! | `/function/NAME[/…]` | any | a synchronous call |
+//! | `/async-function/NAME[/…]` | POST | a queued call |
+//! | `/system/…` | see [`management`] | behind basic auth |
+//! | `/healthz`, `/ready` | GET | is it up, has it taken over the engine's containers |
+//!
+//! Calls are told apart by their prefix before any router is asked, because they are nearly all of the traffic.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Router, http::Request};
+use http::StatusCode;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use crate::answer::text;
+use crate::app::App;
+use crate::system::{dead, functions, info, logs, secrets};
+use crate::{auth, enqueue, invoke};
+
+/// The largest body of a management request: a secret of 1 MiB as base64, and its frame.
+const MAX_MANAGEMENT_BODY: usize = 2 << 20;
+
+/// Answers one request.
+pub(crate) async fn dispatch(
+    app: &Arc<App>,
+    management: &Router,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response {
+    let uri = request.uri().clone();
+    if let Some(target) = uri.path().strip_prefix("/function/") {
+        return invoke::sync(app, target, request, peer).await;
+    }
+    if let Some(target) = uri.path().strip_prefix("/async-function/") {
+        return enqueue::enqueue(app, target, request, peer).await;
+    }
+    match management.clone().oneshot(request.map(Body::new)).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Everything but the calls themselves.
+pub(crate) fn management(app: &Arc<App>) -> Router {
+    let system = Router::new()
+        .route(
+            "/functions",
+            get(functions::list).post(functions::create).put(functions::update).delete(functions::delete),
+        )
+        .route("/function/{name}", get(functions::show))
+        .route("/scale-function/{name}", post(functions::scale))
+        .route("/secrets", get(secrets::list).post(secrets::create).put(secrets::update).delete(secrets::delete))
+        .route("/logs", get(logs::read))
+        .route("/info", get(info::info))
+        .route("/namespaces", get(info::namespaces))
+        .route("/async/dead", get(dead::list))
+        // Inside the layer: who is not let in learns not even which routes there are.
+        .fallback(not_found)
+        .layer(from_fn_with_state(Arc::clone(app), auth::require));
+    Router::new()
+        .nest("/system", system)
+        .route("/healthz", get(|| async { text(StatusCode::OK, "OK") }))
+        .route("/ready", get(ready))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(MAX_MANAGEMENT_BODY))
+        .with_state(Arc::clone(app))
+}
+
+async fn not_found() -> Response {
+    text(StatusCode::NOT_FOUND, "there is no such route")
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.adopted.initialized() {
+        return text(StatusCode::OK, "OK");
+    }
+    let sentence = "the container engine has not answered yet; only platform functions are served";
+    text(StatusCode::SERVICE_UNAVAILABLE, sentence)
+}

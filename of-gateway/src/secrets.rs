@@ -1,0 +1,180 @@
+//! Secrets as files that functions get to see, read-only, under `/var/openfaas/secrets`.
+//!
+//! The directory is closed to everybody else (0700); the files in it are readable (0444), because a function's
+//! process runs as any user. A running container keeps the value it was started with.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sdk::gateway::Secret;
+use secrecy::{ExposeSecret as _, SecretSlice};
+
+const MAX_NAME: usize = 253;
+/// As in Kubernetes.
+const MAX_VALUE: usize = 1 << 20;
+
+/// Why a secret cannot be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsError {
+    #[error("the secret {0} does not exist")]
+    Missing(String),
+    #[error("the secret {0} exists already; update it with PUT")]
+    Exists(String),
+    #[error("\"{0}\" cannot name a secret: letters, digits, -, _ and ., at most 253, not beginning with a dot")]
+    Name(String),
+    #[error("a secret may have at most 1 MiB")]
+    TooLarge,
+    #[error("rawValue is not base64")]
+    Encoding,
+    #[error("cannot access the secret file {}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+pub(crate) struct Secrets {
+    dir: PathBuf,
+    /// Looking and writing belong together.
+    writing: Mutex<()>,
+}
+
+impl Secrets {
+    pub(crate) fn open(data_dir: &Path, namespace: &str) -> Result<Self, SecretsError> {
+        let dir = data_dir.join("secrets").join(namespace);
+        let at = |source| SecretsError::Io { path: dir.clone(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(at)?;
+        // The engine needs an absolute path for its mounts.
+        let dir = dir.canonicalize().map_err(at)?;
+        fs::set_permissions(&dir, Permissions::from_mode(0o700))
+            .map_err(|source| SecretsError::Io { path: dir.clone(), source })?;
+        Ok(Self { dir, writing: Mutex::default() })
+    }
+
+    pub(crate) fn create(&self, secret: &Secret) -> Result<(), SecretsError> {
+        let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let path = self.path(&secret.name)?;
+        if path.exists() {
+            return Err(SecretsError::Exists(secret.name.clone()));
+        }
+        self.write(&path, secret)
+    }
+
+    pub(crate) fn update(&self, secret: &Secret) -> Result<(), SecretsError> {
+        let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let path = self.path(&secret.name)?;
+        if !path.exists() {
+            return Err(SecretsError::Missing(secret.name.clone()));
+        }
+        self.write(&path, secret)
+    }
+
+    pub(crate) fn delete(&self, name: &str) -> Result<(), SecretsError> {
+        let path = self.path(name)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SecretsError::Missing(name.to_owned())),
+            other => other.map_err(|source| SecretsError::Io { path, source }),
+        }
+    }
+
+    /// All names, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>, SecretsError> {
+        let at = |source| SecretsError::Io { path: self.dir.clone(), source };
+        let entries = fs::read_dir(&self.dir).map_err(at)?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| valid(name))
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The files of these secrets, and a stamp that changes when one of them is written anew.
+    pub(crate) fn files(&self, names: &[String]) -> Result<(Vec<(String, PathBuf)>, String), SecretsError> {
+        let mut files = Vec::new();
+        let mut stamp = String::new();
+        for name in names {
+            let path = self.path(name)?;
+            let meta = fs::metadata(&path).map_err(|_| SecretsError::Missing(name.clone()))?;
+            let written = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            stamp.push_str(&format!("{name}@{};", written.as_nanos()));
+            files.push((name.clone(), path));
+        }
+        Ok((files, stamp))
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, SecretsError> {
+        if valid(name) { Ok(self.dir.join(name)) } else { Err(SecretsError::Name(name.to_owned())) }
+    }
+
+    fn write(&self, path: &Path, secret: &Secret) -> Result<(), SecretsError> {
+        let value = value(secret)?;
+        if value.expose_secret().len() > MAX_VALUE {
+            return Err(SecretsError::TooLarge);
+        }
+        let put = || {
+            // The dot keeps a file that a crash left behind out of the list.
+            let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.dir)?;
+            file.write_all(value.expose_secret())?;
+            file.as_file().set_permissions(Permissions::from_mode(0o444))?;
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            fs::File::open(&self.dir)?.sync_all()
+        };
+        put().map_err(|source| SecretsError::Io { path: path.to_owned(), source })
+    }
+}
+
+fn value(secret: &Secret) -> Result<SecretSlice<u8>, SecretsError> {
+    if secret.raw_value.is_empty() {
+        return Ok(secret.value.clone().into_bytes().into());
+    }
+    STANDARD.decode(&secret.raw_value).map(Into::into).map_err(|_| SecretsError::Encoding)
+}
+
+fn valid(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= MAX_NAME && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(name: &str, value: &str) -> Secret {
+        Secret { name: name.to_owned(), value: value.to_owned(), ..Secret::default() }
+    }
+
+    #[test]
+    fn a_secret_is_created_updated_and_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = Secrets::open(dir.path(), "openfaas-fn").unwrap();
+        secrets.create(&secret("key", "one")).unwrap();
+        assert!(matches!(secrets.create(&secret("key", "x")), Err(SecretsError::Exists(_))));
+        let (files, stamp) = secrets.files(&["key".to_owned()]).unwrap();
+        assert_eq!(fs::read_to_string(&files[0].1).unwrap(), "one");
+        assert_eq!(fs::metadata(&files[0].1).unwrap().permissions().mode() & 0o777, 0o444);
+        let raw = Secret { raw_value: STANDARD.encode([0, 255]), ..secret("key", "ignored") };
+        secrets.update(&raw).unwrap();
+        assert_eq!(fs::read(&files[0].1).unwrap(), [0, 255]);
+        assert_ne!(secrets.files(&["key".to_owned()]).unwrap().1, stamp);
+        assert_eq!(secrets.names().unwrap(), ["key"]);
+        secrets.delete("key").unwrap();
+        assert!(matches!(secrets.delete("key"), Err(SecretsError::Missing(_))));
+        assert!(matches!(secrets.update(&secret("key", "x")), Err(SecretsError::Missing(_))));
+    }
+
+    #[test]
+    fn names_cannot_leave_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = Secrets::open(dir.path(), "openfaas-fn").unwrap();
+        for name in ["", ".", "..", "../x", "a/b", ".hidden", "a b", &"x".repeat(254)] {
+            assert!(matches!(secrets.create(&secret(name, "v")), Err(SecretsError::Name(_))), "{name}");
+        }
+        assert!(matches!(secrets.create(&secret("a", &"x".repeat(MAX_VALUE + 1))), Err(SecretsError::TooLarge)));
+        assert!(secrets.names().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,87 @@
+//! `/system/functions`, `/system/function/NAME`, `/system/scale-function/NAME`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use bytes::Bytes;
+use http::StatusCode;
+use sdk::gateway::{DeleteRequest, FunctionDeployment, FunctionStatus, ScaleRequest};
+
+use super::{Query, json, plain_name};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::rollout::{self, Mode};
+
+pub(crate) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Json<Vec<FunctionStatus>> {
+    let query = Query::of(query.as_deref());
+    let namespace = &app.config.namespace;
+    if query.get("namespace").is_some_and(|asked| asked != namespace) {
+        return Json(Vec::new());
+    }
+    Json(app.functions.all().iter().map(|function| function.status(namespace)).collect())
+}
+
+pub(crate) async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Problem> {
+    deploy(&app, &body, Mode::CreateOrUpdate).await
+}
+
+pub(crate) async fn update(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Problem> {
+    deploy(&app, &body, Mode::Update).await
+}
+
+/// 202 in any case of success: faas-cli takes nothing else for a clean end of an update.
+async fn deploy(app: &Arc<App>, body: &Bytes, mode: Mode) -> Result<StatusCode, Problem> {
+    let spec: FunctionDeployment = json(body)?;
+    rollout::deploy(app, spec, mode).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let request: DeleteRequest = json(&body)?;
+    let query = Query::of(query.as_deref());
+    let name = plain_name(&app, &request.function_name, &[query.get("namespace"), Some(&request.namespace)])?;
+    rollout::remove(&app, name.to_owned()).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<FunctionStatus>, Problem> {
+    let query = Query::of(query.as_deref());
+    let name = plain_name(&app, &name, &[query.get("namespace")])?;
+    let missing = || Problem::Missing(format!("the function {name} is not deployed"));
+    let function = app.functions.get(name).ok_or_else(missing)?;
+    let mut status = function.status(&app.config.namespace);
+    if query.flag("usage")?
+        && let Some(containers) = function.containers()
+    {
+        let running = containers.replicas.iter().filter(|replica| replica.upstream().is_some());
+        let ids: Vec<String> = running.map(|replica| replica.id.clone()).collect();
+        status.usage = Some(app.engine.usage(&ids).await?);
+    }
+    Ok(Json(status))
+}
+
+pub(crate) async fn scale(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let request: ScaleRequest = json(&body)?;
+    let query = Query::of(query.as_deref());
+    let name = plain_name(&app, &name, &[query.get("namespace"), Some(&request.namespace)])?;
+    if !request.service_name.is_empty() && request.service_name != name {
+        let sentence = format!("the path names the function {name}, the body {}", request.service_name);
+        return Err(Problem::Invalid(sentence));
+    }
+    rollout::scale(&app, name.to_owned(), request.replicas).await?;
+    Ok(StatusCode::ACCEPTED)
+}
