@@ -7,12 +7,14 @@
 //! and what to do.
 
 mod check;
+mod environment;
 mod error;
 mod schema;
 pub mod substitute;
 
 use std::collections::BTreeMap;
 
+pub use environment::parse_environment;
 pub use error::{Position, StackError};
 
 use crate::gateway::Resources;
@@ -126,7 +128,7 @@ pub fn parse_within(text: &str, limits: &Limits) -> Result<Stack, StackError> {
     if resolved.text.len() > limits.max_bytes {
         return Err(StackError::TooLarge { bytes: resolved.text.len(), max: limits.max_bytes });
     }
-    let raw = schema::read(&resolved)?;
+    let raw: schema::RawStack = schema::read(&resolved)?;
     check::check(raw, limits, &resolved)
 }
 

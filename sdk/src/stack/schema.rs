@@ -181,7 +181,7 @@ impl<'de> Deserialize<'de> for RawFunctions {
 }
 
 /// Reads the YAML under budgets that no honest stack file reaches.
-pub(super) fn read(resolved: &Substituted<'_>) -> Result<RawStack, StackError> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(resolved: &Substituted<'_>) -> Result<T, StackError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: 1,

@@ -30,7 +30,12 @@ pub struct SubstituteError {
     problem: &'static str,
 }
 
-impl Substituted<'_> {
+impl<'a> Substituted<'a> {
+    /// A text in which nothing is resolved.
+    pub(super) fn unchanged(text: &'a str) -> Self {
+        Self { text: text.to_owned(), original: text, anchors: vec![(0, 0)] }
+    }
+
     /// The place in the original of a byte offset in the resolved text.
     pub fn original_position(&self, offset: usize) -> Position {
         let next = self.anchors.partition_point(|(resolved, _)| *resolved <= offset);

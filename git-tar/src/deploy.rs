@@ -1,0 +1,105 @@
+//! One function to buildshiprun: its order and, where it is to be built, its context, in one signed tar.
+
+use std::io::{self, Write};
+
+use sdk::call::{CallError, CallId, Functions};
+use sdk::deploy::{DeployOrder, ORDER_ENTRY, OrderImage};
+use sdk::event::PushEvent;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+use crate::plan::{Action, Work};
+
+/// The function that builds and deploys.
+const BUILDSHIPRUN: &str = "buildshiprun";
+
+/// Why one function was not deployed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeployError {
+    /// The tar could not be made.
+    #[error("its build context could not be packed")]
+    Pack(#[source] io::Error),
+    /// buildshiprun did not do it.
+    #[error("{}", call_reason(.0))]
+    Call(#[source] CallError),
+}
+
+impl DeployError {
+    /// True if another try may help.
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::Pack(_) => true,
+            Self::Call(error) => error.is_worth_a_retry(),
+        }
+    }
+}
+
+/// What the other side said, without its address.
+fn call_reason(error: &CallError) -> String {
+    match error {
+        CallError::Refused { text, .. } if !text.is_empty() => text.lines().next().unwrap_or_default().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The message to buildshiprun and its SHA-256. Blocking: reads the function's files.
+pub(crate) fn pack(event: &PushEvent, work: Work) -> Result<(Vec<u8>, [u8; 32]), DeployError> {
+    let (image, plan) = match work.action {
+        Action::Build(image, plan) => (OrderImage::Build(image), Some(plan)),
+        Action::Redeploy(image) => (OrderImage::Existing(image), None),
+        Action::Unchanged => return Err(DeployError::Pack(io::Error::other("there is nothing to do"))),
+    };
+    let order = DeployOrder {
+        event: event.clone(),
+        function: work.function,
+        image,
+        build_digest: work.build_digest,
+        deploy_digest: work.deploy_digest,
+        settings: work.settings,
+    };
+    let order_json = serde_json::to_vec(&order).map_err(|error| DeployError::Pack(error.into()))?;
+    let out = Summed { bytes: Vec::new(), sum: Sha256::new() };
+    let packed = match (plan, &order.image) {
+        (Some(plan), OrderImage::Build(image)) => plan.write_tar(image, &[(ORDER_ENTRY, &order_json)], out),
+        _ => order_alone(&order_json, out),
+    };
+    let packed = packed.map_err(DeployError::Pack)?;
+    Ok((packed.bytes, packed.sum.finalize().into()))
+}
+
+/// Sends a packed function and waits until it is live.
+pub(crate) async fn send(
+    functions: &Functions,
+    (body, digest): (Vec<u8>, [u8; 32]),
+    timeout: Duration,
+    call: &CallId,
+) -> Result<(), DeployError> {
+    functions.send(BUILDSHIPRUN, body, digest, timeout, call).await.map(drop).map_err(DeployError::Call)
+}
+
+fn order_alone<W: Write>(order: &[u8], out: W) -> io::Result<W> {
+    let mut tar = tar::Builder::new(out);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(order.len() as u64);
+    header.set_mode(0o644);
+    tar.append_data(&mut header, ORDER_ENTRY, order)?;
+    tar.into_inner()
+}
+
+/// Bytes and their sum in one pass.
+struct Summed {
+    bytes: Vec<u8>,
+    sum: Sha256,
+}
+
+impl Write for Summed {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(buffer);
+        self.sum.update(buffer);
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

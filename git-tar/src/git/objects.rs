@@ -1,0 +1,152 @@
+//! A fetched commit as a tree of files.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use git2::{ObjectType, Odb, Oid};
+use sdk::context::{Entry, FileEntry, ReadError, RelPath, Source};
+use sdk::id::CommitSha;
+
+use super::GitError;
+
+/// The longest target of a link in bytes; the kernel's own bound.
+const MAX_LINK: usize = 4096;
+/// The largest folder listing in bytes.
+const MAX_TREE: usize = 16 * 1024 * 1024;
+
+/// One line of a folder's listing.
+#[derive(Debug, Clone)]
+struct Item {
+    name: String,
+    mode: u32,
+    id: Oid,
+}
+
+/// The files of one commit in an object database on disk. `keep` is dropped with it: the database's folder.
+pub(crate) struct CommitTree<K> {
+    odb: Mutex<Odb<'static>>,
+    root: Oid,
+    folders: Mutex<HashMap<RelPath, Arc<Vec<Item>>>>,
+    _keep: K,
+}
+
+impl<K> CommitTree<K> {
+    /// Opens the commit in the object database at `folder`.
+    pub(crate) fn open(folder: &Path, commit: &CommitSha, keep: K) -> Result<Self, GitError> {
+        let broken = |error: git2::Error| GitError::Broken(error.message().to_owned());
+        let path = folder.to_str().ok_or(GitError::Broken("its folder's name is not UTF-8".to_owned()))?;
+        let odb = Odb::new().map_err(broken)?;
+        odb.add_disk_alternate(path).map_err(broken)?;
+        let id = Oid::from_str(commit.as_str()).map_err(broken)?;
+        let object = odb.read(id).map_err(|_| GitError::UnknownCommit)?;
+        if object.kind() != ObjectType::Commit {
+            return Err(GitError::UnknownCommit);
+        }
+        let root = root_of(object.data()).ok_or(GitError::Broken("the commit names no tree".to_owned()))?;
+        drop(object);
+        Ok(Self { odb: Mutex::new(odb), root, folders: Mutex::default(), _keep: keep })
+    }
+
+    fn odb(&self) -> MutexGuard<'_, Odb<'static>> {
+        self.odb.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A folder's listing; `None` if the path is no folder.
+    fn listing(&self, folder: &RelPath) -> Result<Option<Arc<Vec<Item>>>, ReadError> {
+        let known = self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(folder).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let id = if folder.is_root() {
+            self.root
+        } else {
+            match self.item(folder)? {
+                Some(item) if item.mode == TREE => item.id,
+                _ => return Ok(None),
+            }
+        };
+        let listing = Arc::new(parse_tree(&self.object(id, ObjectType::Tree, MAX_TREE)?)?);
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone(), Arc::clone(&listing));
+        Ok(Some(listing))
+    }
+
+    fn item(&self, path: &RelPath) -> Result<Option<Item>, ReadError> {
+        let name = path.parts().next_back().unwrap_or_default();
+        let listing = self.listing(&path.parent())?;
+        Ok(listing.and_then(|items| items.iter().find(|item| item.name == name).cloned()))
+    }
+
+    fn object(&self, id: Oid, kind: ObjectType, max: usize) -> Result<Vec<u8>, ReadError> {
+        let odb = self.odb();
+        let (size, found) = odb.read_header(id)?;
+        if found != kind || size > max {
+            return Err(format!("the object {id} is not a {kind} of at most {max} bytes").into());
+        }
+        Ok(odb.read(id)?.data().to_vec())
+    }
+
+    fn describe(&self, item: &Item) -> Result<Entry, ReadError> {
+        Ok(match item.mode {
+            TREE => Entry::Folder,
+            LINK => {
+                let target = self.object(item.id, ObjectType::Blob, MAX_LINK)?;
+                Entry::Link(String::from_utf8(target).map_err(|_| format!("the link '{}' is not UTF-8", item.name))?)
+            }
+            COMMIT => Entry::Special("a submodule, which is not fetched"),
+            UNREADABLE => Entry::Special("a file whose name is not UTF-8"),
+            mode if mode & KIND == FILE => {
+                let (size, _) = self.odb().read_header(item.id)?;
+                Entry::File(FileEntry { id: item.id.to_string(), size: size as u64, executable: mode & 0o100 != 0 })
+            }
+            _ => Entry::Special("of no known kind"),
+        })
+    }
+}
+
+impl<K: Send + Sync> Source for CommitTree<K> {
+    fn entry(&self, path: &RelPath) -> Result<Option<Entry>, ReadError> {
+        self.item(path)?.map(|item| self.describe(&item)).transpose()
+    }
+
+    fn children(&self, folder: &RelPath) -> Result<Vec<(String, Entry)>, ReadError> {
+        let listing = self.listing(folder)?.ok_or("it is not a folder")?;
+        listing.iter().map(|item| Ok((item.name.clone(), self.describe(item)?))).collect()
+    }
+
+    fn read(&self, file: &FileEntry) -> Result<Vec<u8>, ReadError> {
+        self.object(Oid::from_str(&file.id)?, ObjectType::Blob, usize::try_from(file.size)?)
+    }
+}
+
+const KIND: u32 = 0o170_000;
+const TREE: u32 = 0o040_000;
+const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_000;
+const COMMIT: u32 = 0o160_000;
+/// A mode of ours for what has a name that is not UTF-8.
+const UNREADABLE: u32 = 0;
+
+/// The tree in a commit's first line.
+fn root_of(commit: &[u8]) -> Option<Oid> {
+    let line = commit.split(|byte| *byte == b'\n').next()?;
+    let id = std::str::from_utf8(line.strip_prefix(b"tree ")?).ok()?;
+    Oid::from_str(id).ok()
+}
+
+/// `<mode> <name>\0<20 bytes of id>`, again and again.
+fn parse_tree(mut data: &[u8]) -> Result<Vec<Item>, ReadError> {
+    let mut items = Vec::new();
+    while !data.is_empty() {
+        let space = data.iter().position(|byte| *byte == b' ').ok_or("a folder's listing is broken")?;
+        let end = data.iter().position(|byte| *byte == 0).filter(|end| *end > space).ok_or("a folder's listing is broken")?;
+        let id = data.get(end + 1..end + 21).ok_or("a folder's listing is broken")?;
+        let mode = u32::from_str_radix(std::str::from_utf8(&data[..space])?, 8)?;
+        let name = &data[space + 1..end];
+        // Only a function that has such a name in its folder is refused for it.
+        let mode = if std::str::from_utf8(name).is_ok() { mode } else { UNREADABLE };
+        items.push(Item { name: String::from_utf8_lossy(name).into_owned(), mode, id: Oid::from_bytes(id)? });
+        data = &data[end + 21..];
+    }
+    Ok(items)
+}

@@ -1,0 +1,152 @@
+//! What has to be done for each function, by comparison with what the gateway says is deployed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sdk::context::{Ingredients, Plan, Tree};
+use sdk::deploy::Settings;
+use sdk::event::PushEvent;
+use sdk::gateway::FunctionStatus;
+use sdk::id::{FunctionName, ServiceName};
+use sdk::labels;
+use sdk::stack::{Function, Stack};
+use sdk::template::{self, Store};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::environment::environment;
+use crate::image_name::image_name;
+use crate::problem::Problem;
+
+/// Digits of a digest in a label.
+const LABEL_DIGITS: usize = 40;
+
+/// One function and what has to be done for it.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) function: FunctionName,
+    pub(crate) settings: Settings,
+    pub(crate) build_digest: String,
+    pub(crate) deploy_digest: String,
+    pub(crate) action: Action,
+}
+
+/// What has to be done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Nothing: the same image with the same settings is deployed.
+    Unchanged,
+    /// Deploy an image that is there with new settings.
+    Redeploy(String),
+    /// Build under this name, and deploy.
+    Build(String, Box<Plan>),
+}
+
+/// All that planning looks at.
+pub(crate) struct Planner<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) event: &'a PushEvent,
+    pub(crate) repository: &'a Arc<Tree>,
+    pub(crate) stores: &'a [Arc<Store>],
+    pub(crate) deployed: HashMap<String, FunctionStatus>,
+}
+
+impl Planner<'_> {
+    /// Plans every function, or refuses the push before anything is built.
+    pub(crate) fn plan(&self, stack: &Stack) -> Result<Vec<Work>, Problem> {
+        stack.functions.iter().map(|function| self.function(stack, function)).collect()
+    }
+
+    fn function(&self, stack: &Stack, function: &Function) -> Result<Work, Problem> {
+        let refused = |problem: String| Problem::Refused(format!("{}: {problem}", function.name));
+        let name = ServiceName::of(&self.event.owner, &function.name).map_err(|error| refused(error.to_string()))?;
+        if sdk::reserved::is_function(&name) {
+            return Err(refused(format!("the name '{name}' belongs to the platform: rename the function")));
+        }
+        let deployed = self.deployed.get(name.as_str());
+        if deployed.is_some_and(|deployed| !self.is_owners(deployed)) {
+            return Err(refused(format!("the name '{name}' is held by someone else: rename the function")));
+        }
+        let (build_digest, source, fprocess) = self.source(stack, function)?;
+        let settings = self.settings(function, fprocess)?;
+        let deploy_digest = digest(&serde_json::to_vec(&settings).map_err(|error| Problem::Machine(error.into()))?);
+        let action = self.action(deployed, &build_digest, &deploy_digest, source);
+        Ok(Work { function: function.name.clone(), settings, build_digest, deploy_digest, action })
+    }
+
+    /// Where the image would come from, its digest, and the template's process.
+    fn source(&self, stack: &Stack, function: &Function) -> Result<(String, Action, Option<String>), Problem> {
+        let refused = |problem: &str| Err(Problem::Refused(format!("{}: {problem}", function.name)));
+        if function.skip_build {
+            if !self.config.images_allowed {
+                return refused("'skip_build' is not allowed on this platform: remove it, so that the function is built from its code");
+            }
+            let image = function.image.clone().unwrap_or_default();
+            return Ok((digest(format!("image {image}").as_bytes()), Action::Redeploy(image), None));
+        }
+        if function.is_dockerfile() && !self.config.dockerfile_allowed {
+            return refused("'lang: dockerfile' is not allowed on this platform: use a template, or ask its operator for enable_dockerfile_lang");
+        }
+        let language = template::resolve(&function.lang, self.stores);
+        let language = language.map_err(|problem| Problem::Template { function: function.name.to_string(), problem })?;
+        let context = |problem| Problem::Context { function: function.name.to_string(), problem };
+        let plan = Plan::lay_out(&Ingredients {
+            repository: self.repository,
+            language: &language,
+            handler: &function.handler,
+            copy: &stack.copy,
+            build_args: &function.build_args,
+            build_options: &function.build_options,
+            limits: &self.config.context,
+        });
+        let plan = plan.map_err(context)?;
+        let digest = plan.digest().map_err(context)?;
+        let image = image_name(&self.config.registry, self.event, &function.name, &digest);
+        Ok((digest.label(), Action::Build(image, Box::new(plan)), language.fprocess().map(str::to_owned)))
+    }
+
+    fn settings(&self, function: &Function, fprocess: Option<String>) -> Result<Settings, Problem> {
+        let mut secrets = function.secrets.clone();
+        secrets.sort();
+        secrets.dedup();
+        Ok(Settings {
+            env_process: function.fprocess.clone().or(fprocess),
+            environment: environment(function, self.repository)?,
+            secrets,
+            labels: function.labels.clone(),
+            annotations: function.annotations.clone(),
+            limits: function.limits.clone(),
+            requests: function.requests.clone(),
+            read_only_root_filesystem: function.read_only_root_filesystem,
+        })
+    }
+
+    fn action(&self, deployed: Option<&FunctionStatus>, build_digest: &str, deploy_digest: &str, source: Action) -> Action {
+        let Some(deployed) = deployed else { return source };
+        let label = |name: &str| deployed.labels.get(name).map(String::as_str);
+        if label(labels::BUILD_DIGEST) != Some(build_digest) {
+            return source;
+        }
+        let private = if self.event.private { "1" } else { "0" };
+        let same_place = label(labels::GIT_REPO) == Some(&labels::value(self.event.repo.as_str()))
+            && label(labels::GIT_PRIVATE).is_none_or(|known| known == private);
+        match source {
+            _ if label(labels::DEPLOY_DIGEST) == Some(deploy_digest) && same_place => Action::Unchanged,
+            Action::Build(..) if !deployed.image.is_empty() => Action::Redeploy(deployed.image.clone()),
+            source => source,
+        }
+    }
+
+    /// By number and host, never by a name's beginning.
+    fn is_owners(&self, deployed: &FunctionStatus) -> bool {
+        let label = |name: &str| deployed.labels.get(name).map(String::as_str);
+        label(labels::GIT_OWNER_ID) == Some(&self.event.owner_id.to_string())
+            && label(labels::GIT_SCM) == Some(&labels::value(&self.event.host))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut digits = hex::encode(Sha256::digest(bytes));
+    digits.truncate(LABEL_DIGITS);
+    digits
+}

@@ -1,0 +1,84 @@
+//! How a push ended, when it did not fail.
+
+use std::time::Duration;
+
+use sdk::id::CommitSha;
+
+use crate::plan::{Action, Work};
+
+/// How a push ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// All functions are live.
+    Deployed(String),
+    /// There was nothing to do; the sentence says why.
+    Nothing(String),
+}
+
+impl Outcome {
+    pub(super) fn superseded(by: &CommitSha) -> Self {
+        Self::Nothing(format!("superseded by {}", by.short()))
+    }
+}
+
+/// How many functions need what.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Counts {
+    build: usize,
+    redeploy: usize,
+    unchanged: usize,
+}
+
+impl Counts {
+    pub(super) fn of(work: &[Work]) -> Self {
+        let mut counts = Self::default();
+        for one in work {
+            match one.action {
+                Action::Build(..) => counts.build += 1,
+                Action::Redeploy(_) => counts.redeploy += 1,
+                Action::Unchanged => counts.unchanged += 1,
+            }
+        }
+        counts
+    }
+
+    fn all(self) -> String {
+        match self.build + self.redeploy + self.unchanged {
+            1 => "1 function".to_owned(),
+            count => format!("{count} functions"),
+        }
+    }
+
+    fn parts(self, build: &str, redeploy: &str) -> String {
+        let parts = [(self.build, build), (self.redeploy, redeploy), (self.unchanged, "unchanged")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `3 functions: 1 to build, 2 unchanged`.
+    pub(super) fn before(self) -> String {
+        format!("{}: {}", self.all(), self.parts("to build", "to redeploy"))
+    }
+
+    /// `Deployed 3 functions in 4.1 s (1 built, 2 unchanged)`.
+    pub(super) fn after(self, took: Duration) -> String {
+        let parts = self.parts("built", "redeployed");
+        let parts = if parts.is_empty() { parts } else { format!(" ({parts})") };
+        format!("Deployed {} in {:.1} s{parts}", self.all(), took.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_count_what_there_is() {
+        let counts = Counts { build: 1, redeploy: 0, unchanged: 2 };
+        assert_eq!(counts.before(), "3 functions: 1 to build, 2 unchanged");
+        assert_eq!(counts.after(Duration::from_millis(4_100)), "Deployed 3 functions in 4.1 s (1 built, 2 unchanged)");
+        let one = Counts { build: 0, redeploy: 1, unchanged: 0 };
+        assert_eq!(one.before(), "1 function: 1 to redeploy");
+        assert_eq!(Counts::default().after(Duration::ZERO), "Deployed 0 functions in 0.0 s");
+    }
+}

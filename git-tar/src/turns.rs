@@ -1,0 +1,142 @@
+//! One run per repository at a time, and the newest push wins.
+//!
+//! A run announces its commit once it knows that the commit is its branch's head; so an old event that is
+//! delivered again cannot drive out a newer push. Whoever runs or waits with another commit of the same
+//! branch sees that and stops before its next function.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sdk::event::PushEvent;
+use sdk::id::CommitSha;
+use tokio::sync::{OwnedMutexGuard, watch};
+
+/// Host and repository.
+type Key = (String, String);
+/// The newest commit of each branch.
+type Newest = BTreeMap<String, CommitSha>;
+
+/// The repositories that are being deployed or waited for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turns {
+    slots: Arc<Mutex<HashMap<Key, Arc<Slot>>>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    running: Arc<tokio::sync::Mutex<()>>,
+    newest: watch::Sender<Newest>,
+}
+
+/// A run's place among the runs of its repository.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    slots: Turns,
+    key: Key,
+    slot: Option<Arc<Slot>>,
+    branch: String,
+    commit: CommitSha,
+    running: Option<OwnedMutexGuard<()>>,
+}
+
+impl Turns {
+    /// Announces that `event`'s commit is its branch's head.
+    pub(crate) fn announce(&self, event: &PushEvent) -> Turn {
+        let key = (event.host.clone(), event.repo_path().to_string());
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = slots.entry(key.clone()).or_insert_with(|| {
+            Arc::new(Slot { running: Arc::default(), newest: watch::Sender::new(Newest::new()) })
+        });
+        slot.newest.send_modify(|newest| {
+            newest.insert(event.branch.clone(), event.sha.clone());
+        });
+        let slot = Some(Arc::clone(slot));
+        Turn { slots: self.clone(), key, slot, branch: event.branch.clone(), commit: event.sha.clone(), running: None }
+    }
+}
+
+impl Turn {
+    /// Waits until no other run of the repository goes on. True if there was one to wait for: the branch may
+    /// have moved since. Comes back at once when a newer commit is announced.
+    pub(crate) async fn wait(&mut self) -> bool {
+        let Some(slot) = &self.slot else { return false };
+        if let Ok(running) = Arc::clone(&slot.running).try_lock_owned() {
+            self.running = Some(running);
+            return false;
+        }
+        let mut newest = slot.newest.subscribe();
+        let (branch, commit) = (&self.branch, &self.commit);
+        let replaced = newest.wait_for(|newest| newest.get(branch) != Some(commit));
+        tokio::select! {
+            running = Arc::clone(&slot.running).lock_owned() => self.running = Some(running),
+            _ = replaced => {}
+        }
+        true
+    }
+
+    /// The newer commit of the same branch, if one has been announced.
+    pub(crate) fn superseded_by(&self) -> Option<CommitSha> {
+        let newest = self.slot.as_ref()?.newest.borrow();
+        newest.get(&self.branch).filter(|newest| **newest != self.commit).cloned()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.running = None;
+        let mut slots = self.slots.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        self.slot = None;
+        // Only the table still knows it: nobody runs and nobody waits.
+        if slots.get(&self.key).is_some_and(|slot| Arc::strong_count(slot) == 1) {
+            slots.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(sha: char) -> PushEvent {
+        serde_json::from_value(serde_json::json!({
+            "host": "h", "owner": "alice", "owner_id": 1, "repo": "r", "repo_id": 2, "private": false, "branch": "main",
+            "default_branch": "main", "sha": sha.to_string().repeat(40), "html_url": "", "installation": 0, "pusher": "a",
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_runs_and_the_newest_wins() {
+        let turns = Turns::default();
+        let mut first = turns.announce(&event('a'));
+        assert!(!first.wait().await);
+        let mut second = turns.announce(&event('b'));
+        assert_eq!(first.superseded_by(), Some(event('b').sha));
+        let mut third = turns.announce(&event('c'));
+        assert!(second.wait().await, "the second leaves at once although the first still runs");
+        assert_eq!(second.superseded_by(), Some(event('c').sha));
+        let (waited, ()) = tokio::join!(third.wait(), async { drop(first) });
+        assert!(waited && third.superseded_by().is_none() && third.running.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_same_commit_twice_runs_one_after_the_other() {
+        let turns = Turns::default();
+        let mut first = turns.announce(&event('a'));
+        first.wait().await;
+        let mut again = turns.announce(&event('a'));
+        assert!(first.superseded_by().is_none());
+        let (waited, ()) = tokio::join!(again.wait(), async { drop(first) });
+        assert!(waited && again.superseded_by().is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_stays_behind() {
+        let turns = Turns::default();
+        let mut first = turns.announce(&event('a'));
+        first.wait().await;
+        let second = turns.announce(&event('b'));
+        drop((first, second));
+        assert!(turns.slots.lock().unwrap().is_empty());
+    }
+}
