@@ -1,0 +1,88 @@
+//! The names of the objects that hold a build's log.
+
+use std::fmt;
+
+use sdk::pipeline_log::LogKey;
+
+/// A build's own folder. Its four components are validated identifiers, so it is a safe path everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Folder(String);
+
+/// An object in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Name {
+    /// `part-<number>`: a part of a log that is still being written.
+    Part(u32),
+    /// `build.log`: a whole log.
+    Whole,
+}
+
+impl Folder {
+    pub(crate) fn of(key: &LogKey) -> Self {
+        Self(format!("{}/{}/{}/{}", key.owner, key.repo, key.sha, key.function))
+    }
+
+    /// `<owner>/<repo>/<sha>/<function>`.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The whole name of an object in it.
+    pub(crate) fn object(&self, name: Name) -> String {
+        format!("{}/{name}", self.0)
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Name {
+    /// Reads a name back; anything else in the folder is not ours.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text == "build.log" {
+            return Some(Self::Whole);
+        }
+        let digits = text.strip_prefix("part-").filter(|digits| digits.len() == 10)?;
+        digits.parse().ok().map(Self::Part)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Of one length, so that listings are in order.
+            Self::Part(number) => write!(f, "part-{number:010}"),
+            Self::Whole => f.write_str("build.log"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in [Name::Whole, Name::Part(0), Name::Part(u32::MAX)] {
+            assert_eq!(Name::parse(&name.to_string()), Some(name));
+        }
+        for text in ["", "part-1", "part-00000000001", ".part-0000000001.new", "part-+000000001", "../build.log"] {
+            assert_ne!(Name::parse(text).map(|name| name.to_string()).as_deref(), Some(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_folder_is_made_of_the_four_identifiers() {
+        let key = LogKey {
+            owner: "Alice".parse().unwrap(),
+            repo: "Shop.js".parse().unwrap(),
+            sha: "0".repeat(40).parse().unwrap(),
+            function: "cart".parse().unwrap(),
+        };
+        let expected = format!("alice/Shop.js/{}/cart/part-0000000007", "0".repeat(40));
+        assert_eq!(Folder::of(&key).object(Name::Part(7)), expected);
+    }
+}
