@@ -170,6 +170,12 @@ async fn a_file_of_a_later_format_and_a_missing_directory_are_named() {
     assert!(matches!(Queue::open(&nowhere, LIMITS).await, Err(QueueError::Open { .. })));
 }
 
+/// Past the harness, which keeps back what tests print, and at once.
+fn promise(id: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "promised {id}").and_then(|()| out.flush()).unwrap();
+}
+
 /// Not a test of its own: the process that [`no_promised_call_is_lost_to_kill_9`] kills. Without its variable it
 /// ends at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,9 +190,7 @@ async fn child_that_enqueues_until_it_is_killed() {
             for n in 0.. {
                 let id = format!("{round}-{task}-{n}");
                 queue.enqueue(call("f", &id)).await.unwrap();
-                let mut out = std::io::stdout().lock();
-                writeln!(out, "promised {id}").and_then(|()| out.flush()).unwrap();
-                drop(out);
+                promise(&id);
                 // Some run when the process is killed.
                 if n % 7 == 0 {
                     claim(&queue, "f", 1).await;
