@@ -1,0 +1,73 @@
+use super::*;
+
+fn report(name: &str) -> Report {
+    Report { name: Some(name.into()), ..Report::default() }
+}
+
+fn place() -> (RepoPath, CommitSha) {
+    ("alice/hello".parse().unwrap(), "a".repeat(40).parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_run_is_made_once_and_then_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    let start = checks.revision();
+    let mut woken = checks.changes();
+    let made = checks.add(&path, &sha, report("greet")).await.unwrap();
+    assert!(woken.has_changed().unwrap());
+    woken.mark_unchanged();
+    assert!(made.revision > start);
+    let done = Report { conclusion: Some(Conclusion::Success), ..Report::default() };
+    let changed = checks.update(&path, made.id, done).await.unwrap();
+    assert_eq!((changed.status, changed.name.as_str()), (Progress::Completed, "greet"));
+    assert!(changed.revision > made.revision && changed.completed_at.is_some());
+
+    let again = Checks::open(folder.path().into()).unwrap();
+    assert_eq!(again.list(&path, &sha).await.unwrap(), std::slice::from_ref(&changed));
+    let going = Report { status: Some(Progress::Running), ..Report::default() };
+    let restarted = again.update(&path, changed.id, going).await.unwrap();
+    assert_eq!((restarted.conclusion, restarted.completed_at), (None, None));
+}
+
+#[tokio::test]
+async fn putting_twice_keeps_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    let first = checks.put(&path, &sha, report("greet")).await.unwrap();
+    let second = checks.put(&path, &sha, report("greet")).await.unwrap();
+    assert_eq!(first.id, second.id);
+    assert_eq!(checks.list(&path, &sha).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_reports_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    assert!(matches!(checks.add(&path, &sha, report(" ")).await, Err(CheckError::Nameless)));
+    assert!(matches!(checks.update(&path, 5, report("x")).await, Err(CheckError::Unknown(5))));
+    let made = checks.add(&path, &sha, report("x")).await.unwrap();
+    let other = "bob/hello".parse().unwrap();
+    assert!(matches!(checks.update(&other, made.id, report("x")).await, Err(CheckError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn texts_and_commits_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    let long =
+        Output { title: Some("ü".repeat(2000)), summary: None, text: Some(format!("{}end", "x".repeat(70_000))) };
+    let run = checks.add(&path, &sha, Report { output: Some(long), ..report("greet") }).await.unwrap();
+    let text = run.output.text.unwrap();
+    assert!(text.len() <= MAX_TEXT && text.ends_with("end"));
+    assert!(run.output.title.unwrap().len() <= MAX_TITLE);
+    for number in 0..MAX_COMMITS + 3 {
+        let sha = format!("{number:040x}").parse().unwrap();
+        checks.add(&path, &sha, report("greet")).await.unwrap();
+    }
+    assert_eq!(commits(&checks.folder(&path)).unwrap().len(), MAX_COMMITS);
+}

@@ -1,0 +1,152 @@
+//! What of-git is told at its start.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sdk::{ConfigError, Env};
+use secrecy::SecretString;
+use url::Url;
+
+/// The largest push when nothing else is said, in bytes.
+const MAX_PUSH: u64 = 512 * 1024 * 1024;
+/// How many git processes may run at the same time when nothing else is said.
+const MAX_PROCESSES: usize = 16;
+/// How long a pusher is shown the pipeline when nothing else is said.
+const FOLLOW: Duration = Duration::from_secs(15 * 60);
+/// How long receiving one push may take when nothing else is said.
+const PUSH: Duration = Duration::from_secs(10 * 60);
+/// A packet is sent this often while there is nothing to say, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// The wait before a webhook is tried a second time; it doubles from there.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+
+/// The configuration of the git host.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `git_data_path`: the directory that holds repositories, owners, check runs and unsent webhooks.
+    pub data: PathBuf,
+    /// `git_public_url`: where users reach this host, for example `http://git.localhost:8000`.
+    pub public_url: Url,
+    /// `webhook_url`: where push webhooks go.
+    pub webhook_url: Url,
+    /// Secret `github-webhook-secret`: signs the webhooks.
+    pub webhook_secret: SecretString,
+    /// Secret `git-token-key`: every owner's token is derived from it, see [`crate::token`].
+    pub token_key: SecretString,
+    /// Secret `git-platform-token`: reads every repository (as user `x-access-token`) and reports checks (as bearer).
+    pub platform_token: SecretString,
+    /// `customers_path`: the tenant list that a new owner's login is added to.
+    pub customers_path: Option<PathBuf>,
+    /// `git_program`: the git to run.
+    pub git: PathBuf,
+    /// `max_push_bytes`: the largest pack that is taken.
+    pub max_push_bytes: u64,
+    /// `max_git_processes`: how many pushes and fetches may run at the same time.
+    pub max_processes: usize,
+    /// `push_timeout`: how long receiving one push may take.
+    pub push_timeout: Duration,
+    /// `follow_timeout`: how long a pusher is shown the pipeline.
+    pub follow_timeout: Duration,
+    /// How often a waiting pusher gets an empty packet.
+    pub keep_alive: Duration,
+    /// The wait before a webhook is tried a second time.
+    pub first_retry: Duration,
+}
+
+/// The secrets of the git host.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    /// Signs the webhooks.
+    pub webhook: SecretString,
+    /// Owners' tokens are derived from it.
+    pub token_key: SecretString,
+    /// The platform's own token.
+    pub platform_token: SecretString,
+}
+
+impl Config {
+    /// A configuration with the usual limits.
+    pub fn new(data: PathBuf, public_url: Url, webhook_url: Url, secrets: Secrets) -> Self {
+        Self {
+            data,
+            public_url,
+            webhook_url,
+            webhook_secret: secrets.webhook,
+            token_key: secrets.token_key,
+            platform_token: secrets.platform_token,
+            customers_path: None,
+            git: PathBuf::from("git"),
+            max_push_bytes: MAX_PUSH,
+            max_processes: MAX_PROCESSES,
+            push_timeout: PUSH,
+            follow_timeout: FOLLOW,
+            keep_alive: KEEP_ALIVE,
+            first_retry: FIRST_RETRY,
+        }
+    }
+
+    /// Reads the configuration from variables and secrets.
+    ///
+    /// # Errors
+    /// Names every variable and secret that is missing or wrong.
+    pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
+        let reader = env.reader();
+        let data = reader.required::<PathBuf>("git_data_path");
+        let public_url = reader.required::<Url>("git_public_url");
+        let webhook_url = reader.required::<Url>("webhook_url");
+        let customers_path = reader.optional::<PathBuf>("customers_path");
+        let git = reader.or::<PathBuf>("git_program", PathBuf::from("git"));
+        let max_push_bytes = reader.or("max_push_bytes", MAX_PUSH);
+        let max_processes = reader.or("max_git_processes", MAX_PROCESSES);
+        let push_timeout = reader.duration_or("push_timeout", PUSH);
+        let follow_timeout = reader.duration_or("follow_timeout", FOLLOW);
+        let webhook = reader.secret("github-webhook-secret");
+        let token_key = reader.secret("git-token-key");
+        let platform_token = reader.secret("git-platform-token");
+        reader.finish()?;
+        let secrets = Secrets { webhook: webhook?, token_key: token_key?, platform_token: platform_token? };
+        Ok(Self {
+            customers_path: customers_path?,
+            git: git?,
+            max_push_bytes: max_push_bytes?,
+            max_processes: max_processes?,
+            push_timeout: push_timeout?,
+            follow_timeout: follow_timeout?,
+            ..Self::new(data?, public_url?, webhook_url?, secrets)
+        })
+    }
+
+    /// The public address without a slash at its end.
+    pub(crate) fn public_base(&self) -> &str {
+        self.public_url.as_str().trim_end_matches('/')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let nothing: [(&str, &str); 0] = [];
+        let error = Config::from_env(&Env::from_map([("max_push_bytes", "many")], nothing)).unwrap_err();
+        let text = error.to_string();
+        for name in ["git_data_path", "git_public_url", "webhook_url", "max_push_bytes", "git-token-key"] {
+            assert!(text.contains(name), "{name} is not in: {text}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let secrets = Secrets {
+            webhook: "hook-secret".into(),
+            token_key: "master-secret".into(),
+            platform_token: "platform-secret".into(),
+        };
+        let url = Url::parse("http://git.localhost:8000").unwrap();
+        let config = Config::new(PathBuf::from("/d"), url.clone(), url, secrets);
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("-secret\""), "{shown}");
+        assert_eq!(config.public_base(), "http://git.localhost:8000");
+    }
+}

@@ -1,0 +1,84 @@
+#![doc = include_str!("../README.md")]
+
+mod announce;
+mod api;
+mod app;
+mod atomic_file;
+mod auth;
+mod body;
+mod checks;
+mod commands;
+mod config;
+mod fetch;
+mod follow;
+mod git;
+mod history;
+mod lines;
+mod outbox;
+mod owners;
+mod payload;
+mod pktline;
+mod plain;
+mod push;
+mod pushing;
+mod refs;
+mod reply;
+mod repositories;
+mod smart;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, patch, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Secrets};
+pub use token::token;
+
+use app::App;
+
+/// How long pushes and fetches may take to end after the stop was asked for.
+const DRAIN: Duration = Duration::from_secs(20);
+/// The largest report about a commit, in bytes.
+const MAX_REPORT: usize = 1024 * 1024;
+
+/// Hosts repositories until `shutdown` is cancelled, then lets pushes that git is receiving come to their end.
+///
+/// # Errors
+/// When the data directory cannot be used, git is missing, or the listener fails.
+pub async fn serve(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let app = Arc::new(App::open(config, shutdown.clone()).await?);
+    announce::recover(&app).await.context("could not look after pushes from before")?;
+    let server = axum::serve(listener, routes(app.clone())).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = server.into_future() => ended.context("the git host's listener failed")?,
+        () = drained => tracing::warn!("some git clients did not end in time and are cut off"),
+    }
+    app.tasks.close();
+    let _ = tokio::time::timeout(DRAIN, app.tasks.wait()).await;
+    Ok(())
+}
+
+/// Every address that is served.
+fn routes(app: Arc<App>) -> axum::Router {
+    let git = axum::Router::new()
+        .route("/{owner}/{repo}/info/refs", get(smart::info_refs))
+        .route("/{owner}/{repo}/git-upload-pack", post(smart::upload_pack))
+        .route("/{owner}/{repo}/git-receive-pack", post(smart::receive_pack))
+        .layer(DefaultBodyLimit::disable());
+    let api = axum::Router::new()
+        .route("/repos/{owner}/{repo}/check-runs", post(api::create_check_run))
+        .route("/repos/{owner}/{repo}/check-runs/{id}", patch(api::update_check_run))
+        .route("/repos/{owner}/{repo}/commits/{sha}/check-runs", get(api::list_check_runs))
+        .route("/repos/{owner}/{repo}/statuses/{sha}", post(api::create_status))
+        .layer(DefaultBodyLimit::max(MAX_REPORT));
+    axum::Router::new().merge(git).nest("/api/v3", api).route("/healthz", get(|| async { "OK\n" })).with_state(app)
+}

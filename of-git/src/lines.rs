@@ -1,0 +1,144 @@
+//! The words of the pipeline, laid out for the pusher's terminal.
+
+use std::collections::HashMap;
+
+use crate::checks::{CheckRun, Conclusion, Progress};
+use crate::plain;
+
+/// The check run that stands for the whole push.
+pub(crate) const STACK: &str = "stack-deploy";
+/// How many of a failed function's last log lines are shown.
+const LOG_LINES: usize = 30;
+/// Names are padded to at least this, so that most stacks line up from their first line on.
+const NARROWEST: usize = 8;
+/// Names longer than this do not push the others to the right.
+const WIDEST: usize = 32;
+
+/// Lays out lines and remembers what was said already.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    said: HashMap<String, String>,
+    width: usize,
+}
+
+impl Lines {
+    /// What there is to say about a check run now; nothing if that was said before.
+    pub(crate) fn of(&mut self, run: &CheckRun) -> Vec<String> {
+        let name = plain::line(&run.name, WIDEST);
+        let lines = if run.name == STACK { stack(run) } else { self.function(&name, run) };
+        let text = lines.join("\n");
+        if self.said.get(&run.name) == Some(&text) {
+            return Vec::new();
+        }
+        self.said.insert(run.name.clone(), text);
+        lines
+    }
+
+    fn function(&mut self, name: &str, run: &CheckRun) -> Vec<String> {
+        self.width = self.width.max(name.chars().count() + 2).max(NARROWEST);
+        let width = self.width;
+        let words = words(run);
+        if !failed(run) {
+            return vec![plain::line(&format!("{name:width$}{words}"), plain::WIDTH)];
+        }
+        let mut lines = vec![plain::line(&format!("{name:width$}FAILED: {words}"), plain::WIDTH)];
+        lines.extend(log(run, width + 2));
+        lines
+    }
+}
+
+/// True if a completed run is anything but good or of no matter.
+pub(crate) fn failed(run: &CheckRun) -> bool {
+    let fine = [Conclusion::Success, Conclusion::Neutral, Conclusion::Skipped];
+    run.status == Progress::Completed && run.conclusion.is_some_and(|conclusion| !fine.contains(&conclusion))
+}
+
+fn stack(run: &CheckRun) -> Vec<String> {
+    let words = words(run);
+    if !failed(run) {
+        return vec![words];
+    }
+    let reason = words.trim_end_matches('.');
+    let mut lines = vec![format!("The deployment FAILED: {reason}. What was live is untouched.")];
+    lines.extend(log(run, 2));
+    lines
+}
+
+fn log(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
+    let width = plain::WIDTH.saturating_sub(indent);
+    let tail = plain::tail(run.output.text.as_deref().unwrap_or_default(), LOG_LINES, width);
+    tail.into_iter().map(move |line| format!("{:indent$}{line}", "").trim_end().to_owned())
+}
+
+/// The pipeline's own words, or plain ones where it gave none.
+fn words(run: &CheckRun) -> String {
+    let title = plain::line(run.output.title.as_deref().unwrap_or_default(), plain::WIDTH);
+    if !title.is_empty() {
+        return title;
+    }
+    match (run.status, run.conclusion) {
+        (Progress::Queued, _) => "queued",
+        (Progress::Running, _) => "in progress",
+        (Progress::Completed, Some(Conclusion::Success)) => "done",
+        (Progress::Completed, Some(Conclusion::Neutral | Conclusion::Skipped)) => "skipped",
+        (Progress::Completed, _) => "no reason was given",
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::Output;
+
+    fn run(name: &str, conclusion: Option<Conclusion>, title: &str, text: &str) -> CheckRun {
+        CheckRun {
+            id: 1,
+            name: name.into(),
+            head_sha: "a".repeat(40).parse().unwrap(),
+            status: if conclusion.is_some() { Progress::Completed } else { Progress::Running },
+            conclusion,
+            details_url: None,
+            external_id: None,
+            started_at: chrono::Utc::now(),
+            completed_at: None,
+            output: Output { title: Some(title.into()), summary: None, text: Some(text.into()) },
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn functions_line_up_and_nothing_is_said_twice() {
+        let mut lines = Lines::default();
+        let mut said = lines.of(&run("greet", None, "building", ""));
+        said.extend(lines.of(&run("greet", None, "building", "")));
+        said.extend(lines.of(&run("count", Some(Conclusion::Success), "unchanged", "")));
+        let log = "```shell\nStep 1\n\u{1b}[31mno such file\n```\n";
+        said.extend(lines.of(&run("page", Some(Conclusion::Failure), "the image was not built", log)));
+        assert_eq!(
+            said,
+            [
+                "greet   building",
+                "count   unchanged",
+                "page    FAILED: the image was not built",
+                "          Step 1",
+                "          no such file"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_stack_has_the_last_word() {
+        let mut lines = Lines::default();
+        let good = lines.of(&run(STACK, Some(Conclusion::Success), "Deployed 3 functions in 4.1 s", ""));
+        assert_eq!(good, ["Deployed 3 functions in 4.1 s"]);
+        let bad = lines.of(&run(STACK, Some(Conclusion::Failure), "there is no stack.yml.", ""));
+        assert_eq!(bad, ["The deployment FAILED: there is no stack.yml. What was live is untouched."]);
+    }
+
+    #[test]
+    fn a_hostile_name_stays_one_short_line() {
+        let lines = Lines::default().of(&run("\u{1b}]0;x\u{7}evil\nremote: ok", None, "a\r\nb", ""));
+        assert_eq!(lines, ["evil remote: ok  a  b"]);
+    }
+}
