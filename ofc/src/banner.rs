@@ -1,0 +1,88 @@
+//! The first thing that somebody sees of a running platform.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sdk::id::Owner;
+
+use crate::data_dir::DataDir;
+use crate::instance::Record;
+use crate::terminal::{FAINT, STRONG, duration};
+
+/// What is where, and what to type next.
+pub fn render(record: &Record, data: &DataDir, owner: &Owner, took: Duration) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = data.root().strip_prefix(&here).unwrap_or(data.root());
+    text(record, shown, owner, &duration(took))
+}
+
+fn text(record: &Record, data: &Path, owner: &Owner, took: &str) -> String {
+    let data = data.display();
+    format!(
+        "
+{STRONG}OpenFaaS Cloud is up{STRONG:#} {FAINT}({took}){FAINT:#}
+
+  Functions  {functions}/<function>
+  Git        {git}/<owner>/<repository>.git
+  Gateway    {gateway}   {FAINT}user admin; `ofc password` shows how to log in{FAINT:#}
+  Log        {data}/ofc.log
+
+Next, in a git repository with a stack.yml:
+
+    {STRONG}ofc link {owner}/<repository>{STRONG:#}
+    {STRONG}git push ofc main{STRONG:#}
+
+",
+        functions = record.url("<owner>"),
+        git = record.git_url(),
+        gateway = record.gateway_url(),
+    )
+}
+
+/// An owner to name in examples: the user's own name, if it may be one.
+pub fn example_owner(user: Option<&str>) -> Owner {
+    let usable = |owner: &Owner| !sdk::reserved::is_login(owner);
+    #[expect(clippy::unwrap_used, reason = "the text is a constant")]
+    let alice = || "alice".parse().unwrap();
+    user.and_then(|user| user.parse().ok()).filter(usable).unwrap_or_else(alice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_where_and_what_to_do() {
+        let record = Record {
+            pid: 1,
+            version: "0".into(),
+            domain: "localhost".into(),
+            router: "127.0.0.1:8000".parse().unwrap(),
+            gateway: "127.0.0.1:8080".parse().unwrap(),
+        };
+        let text = text(&record, Path::new(".ofc"), &example_owner(Some("Alice")), "340 ms");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r"
+
+        OpenFaaS Cloud is up (340 ms)
+
+          Functions  http://<owner>.localhost:8000/<function>
+          Git        http://git.localhost:8000/<owner>/<repository>.git
+          Gateway    http://127.0.0.1:8080   user admin; `ofc password` shows how to log in
+          Log        .ofc/ofc.log
+
+        Next, in a git repository with a stack.yml:
+
+            ofc link alice/<repository>
+            git push ofc main
+
+        ");
+    }
+
+    #[test]
+    fn names_of_the_platform_are_no_example() {
+        assert_eq!(example_owner(Some("git")).as_str(), "alice");
+        assert_eq!(example_owner(Some("_apt")).as_str(), "alice");
+        assert_eq!(example_owner(None).as_str(), "alice");
+        assert_eq!(example_owner(Some("bob")).as_str(), "bob");
+    }
+}

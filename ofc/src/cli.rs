@@ -1,0 +1,85 @@
+//! What `ofc` understands.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, demo, doctor, down, git_credential, link, logs, ls, password, status, token, up};
+
+const EXAMPLES: &str = "\
+Examples:
+  ofc doctor                     Is this machine ready?
+  ofc demo                       See a push become live functions, and leave nothing behind
+  ofc up                         Start the platform here; stop it with Ctrl-C
+  ofc link alice/hello           In a git repository: make `git push ofc main` deploy it
+  ofc ls                         What is live, and where";
+
+/// OpenFaaS Cloud on one machine: `git push`, and the functions of a repository are live.
+#[derive(Debug, Parser)]
+#[command(name = "ofc", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the platform
+    Up(up::Up),
+    /// Stop the platform
+    Down(down::Down),
+    /// Push a sample, call it, change it, push again: the whole platform in one go
+    Demo(demo::Demo),
+    /// Look whether this machine is ready
+    Doctor(doctor::Doctor),
+    /// Make `git push` in this repository deploy it
+    Link(link::Link),
+    /// List the functions that are deployed
+    Ls(ls::Ls),
+    /// Show what a function writes
+    Logs(logs::Logs),
+    /// Say whether the platform runs, and where
+    Status(status::Status),
+    /// Print the token with which an owner pushes from another machine
+    Token(token::Token),
+    /// Say how faas-cli logs in to the gateway
+    Password(password::Password),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Answer git's questions for credentials (git calls this)
+    #[command(hide = true)]
+    GitCredential(git_credential::GitCredential),
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// When it could not be done; [`crate::report`] shows why.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Up(up) => up.run(),
+            Command::Down(down) => down.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Doctor(doctor) => doctor.run(),
+            Command::Link(link) => link.run(),
+            Command::Ls(ls) => ls.run(),
+            Command::Logs(logs) => logs.run(),
+            Command::Status(status) => status.run(),
+            Command::Token(token) => token.run(),
+            Command::Password(password) => password.run(),
+            Command::Completions(completions) => completions.run(),
+            Command::GitCredential(credential) => credential.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,257 @@
+//! One platform per data directory: the lock that a running platform holds, and the record by which other
+//! commands find it.
+//!
+//! The lock is the truth: the kernel drops it with the process, however that ends. The record only says
+//! where things are, and is believed while the lock is held.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+
+use crate::data_dir::DataDir;
+use crate::report::Trouble;
+
+/// How often a command looks again while it waits for a platform to start or stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// Where a running platform is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// The domain below which functions are served.
+    pub domain: String,
+    /// The router's address.
+    pub router: SocketAddr,
+    /// The gateway's address.
+    pub gateway: SocketAddr,
+}
+
+impl Record {
+    /// The public address of a host below the domain.
+    pub fn url(&self, host: &str) -> String {
+        format!("http://{host}.{}:{}", self.domain, self.router.port())
+    }
+
+    /// What a client sends as `Host` for a host below the domain.
+    pub fn host(&self, host: &str) -> String {
+        format!("{host}.{}:{}", self.domain, self.router.port())
+    }
+
+    /// The git host's public address.
+    pub fn git_url(&self) -> String {
+        self.url("git")
+    }
+
+    /// The gateway's address.
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}", self.gateway)
+    }
+
+    /// Writes the record, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, data: &DataDir) -> anyhow::Result<()> {
+        let path = data.record();
+        let fresh = path.with_extension("new");
+        let write = || fs::write(&fresh, serde_json::to_vec_pretty(self)?).and_then(|()| fs::rename(&fresh, &path));
+        write().with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The lock of a running platform. Dropped with it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock and forgets the record of an earlier platform.
+    ///
+    /// # Errors
+    /// When another platform holds it.
+    pub fn take(data: &DataDir) -> anyhow::Result<Self> {
+        let path = data.lock();
+        let mut file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(already_running(data, &mut file)),
+            Err(TryLockError::Error(cause)) => {
+                return Err(cause).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        let _ = fs::remove_file(data.record());
+        write_pid(&mut file).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// What is known about the platform of a data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// None runs.
+    Stopped,
+    /// One starts or stops.
+    Between {
+        /// Its process.
+        pid: Option<u32>,
+    },
+    /// One runs.
+    Running(Record),
+}
+
+/// Looks whether a platform runs.
+///
+/// # Errors
+/// When the lock file is there and cannot be opened.
+pub fn state(data: &DataDir) -> anyhow::Result<State> {
+    if !data.exists() {
+        return Ok(State::Stopped);
+    }
+    let mut file = open(&data.lock())?;
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(State::Stopped),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(cause)) => return Err(cause).context("cannot test the lock of the data directory"),
+    }
+    let record = fs::read(data.record()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(record.map_or_else(|| State::Between { pid: pid_in(&mut file) }, State::Running))
+}
+
+/// The running platform of a data directory.
+///
+/// # Errors
+/// When none runs.
+pub fn running(data: &DataDir) -> anyhow::Result<Record> {
+    match state(data)? {
+        State::Running(record) => Ok(record),
+        State::Between { .. } => {
+            Err(Trouble::new("the platform is just starting or stopping").hint("try again in a moment").into())
+        }
+        State::Stopped => {
+            Err(Trouble::new(format!("no platform runs with the data directory {}", data.root().display()))
+                .hint("start it with `ofc up`, or name another directory with --data DIR")
+                .into())
+        }
+    }
+}
+
+/// Waits until `is_it` holds of the state.
+///
+/// # Errors
+/// When it does not within `limit`, or the state cannot be told.
+pub async fn wait_until(data: &DataDir, limit: Duration, is_it: impl Fn(&State) -> bool) -> anyhow::Result<State> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let now = state(data)?;
+        if is_it(&now) {
+            return Ok(now);
+        }
+        if Instant::now() > deadline {
+            anyhow::bail!("the platform took longer than {} s", limit.as_secs());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Asks a process to stop.
+///
+/// # Errors
+/// When there is no such process, or it is somebody else's.
+pub fn terminate(pid: u32) -> anyhow::Result<()> {
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw).with_context(|| format!("{pid} is no process id"))?;
+    kill_process(process, Signal::TERM).with_context(|| format!("cannot stop process {pid}"))
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|cause| {
+        Trouble::new(format!("the lock file {} cannot be opened", path.display()))
+            .hint("is this data directory yours?")
+            .because(cause)
+            .into()
+    })
+}
+
+fn write_pid(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(std::process::id().to_string().as_bytes())
+}
+
+fn pid_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(20).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn already_running(data: &DataDir, file: &mut File) -> anyhow::Error {
+    let process = pid_in(file).map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    let shown = data.root().display();
+    Trouble::new(format!("a platform runs with the data directory {shown} already{process}"))
+        .hint("see `ofc status`; stop it with `ofc down`, or give this one a directory of its own with --data DIR")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            pid: std::process::id(),
+            version: "0".into(),
+            domain: "localhost".into(),
+            router: "127.0.0.1:8000".parse().unwrap(),
+            gateway: "127.0.0.1:8080".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_state_follows_the_lock_and_not_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(folder.path()).unwrap();
+        assert_eq!(state(&data).unwrap(), State::Stopped);
+        record().write(&data).unwrap();
+        let lock = Lock::take(&data).unwrap();
+        assert_eq!(state(&data).unwrap(), State::Between { pid: Some(std::process::id()) });
+        record().write(&data).unwrap();
+        assert_eq!(running(&data).unwrap(), record());
+        drop(lock);
+        assert_eq!(state(&data).unwrap(), State::Stopped);
+        assert!(crate::report::render(&running(&data).unwrap_err()).contains("ofc up"));
+    }
+
+    #[test]
+    fn a_second_platform_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(folder.path()).unwrap();
+        let _lock = Lock::take(&data).unwrap();
+        let text = crate::report::render(&Lock::take(&data).unwrap_err());
+        assert!(text.contains(&format!("(process {})", std::process::id())) && text.contains("--data DIR"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn waiting_has_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::create(folder.path()).unwrap();
+        let error = wait_until(&data, Duration::ZERO, |state| matches!(state, State::Running(_))).await.unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{error}");
+    }
+
+    #[test]
+    fn public_addresses_carry_the_port() {
+        assert_eq!(record().url("alice"), "http://alice.localhost:8000");
+        assert_eq!(record().host("git"), "git.localhost:8000");
+    }
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+pub mod banner;
+pub mod cli;
+pub mod commands;
+pub mod data_dir;
+pub mod demo;
+pub mod doctor;
+pub mod embedded;
+pub mod engine;
+pub mod git;
+pub mod instance;
+pub mod launch;
+pub mod locate;
+pub mod logging;
+pub mod platform;
+pub mod removal;
+pub mod report;
+pub mod secrets;
+pub mod terminal;
+
+pub use cli::Cli;

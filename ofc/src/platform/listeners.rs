@@ -1,0 +1,73 @@
+//! All sockets, bound before anything else happens: a taken port is told at once, and costs nothing.
+
+use std::io;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::loopback;
+use crate::report::Trouble;
+
+/// The listeners of every part, all on this machine's own interface.
+pub(super) struct Listeners {
+    pub(super) router: TcpListener,
+    pub(super) router_address: SocketAddr,
+    pub(super) gateway: TcpListener,
+    pub(super) gateway_address: SocketAddr,
+    pub(super) builder: TcpListener,
+    pub(super) builder_address: SocketAddr,
+    pub(super) git: TcpListener,
+    pub(super) git_address: SocketAddr,
+}
+
+impl Listeners {
+    pub(super) async fn bind(port: u16, gateway_port: u16) -> anyhow::Result<Self> {
+        let (router, router_address) = bind(port, "--port").await?;
+        let (gateway, gateway_address) = bind(gateway_port, "--gateway-port").await?;
+        let (builder, builder_address) = bind(0, "").await?;
+        let (git, git_address) = bind(0, "").await?;
+        Ok(Self { router, router_address, gateway, gateway_address, builder, builder_address, git, git_address })
+    }
+}
+
+async fn bind(port: u16, option: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let address = loopback(port);
+    let listener = TcpListener::bind(address).await.map_err(|cause| refusal(address, option, cause))?;
+    let address = listener.local_addr().context("a bound socket has no address")?;
+    Ok((listener, address))
+}
+
+fn refusal(address: SocketAddr, option: &str, cause: io::Error) -> Trouble {
+    let sentence = match cause.kind() {
+        io::ErrorKind::AddrInUse => format!("port {} of {} is taken", address.port(), address.ip()),
+        io::ErrorKind::PermissionDenied => format!("this user may not listen on port {}", address.port()),
+        _ => format!("cannot listen on {address}"),
+    };
+    Trouble::new(sentence)
+        .hint(format!("stop what listens there, or choose another: {option} PORT ({option} 0 takes a free one)"))
+        .because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_names_itself_and_the_option() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = Listeners::bind(0, port).await.err().unwrap();
+        let text = crate::report::render(&error);
+        assert!(text.starts_with(&format!("port {port} of 127.0.0.1 is taken")), "{text}");
+        assert!(text.contains("--gateway-port 0 takes a free one"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn port_0_takes_free_ones() {
+        let listeners = Listeners::bind(0, 0).await.unwrap();
+        let ports =
+            [listeners.router_address, listeners.gateway_address, listeners.builder_address, listeners.git_address];
+        assert!(ports.iter().all(|address| address.port() != 0 && address.ip().is_loopback()));
+    }
+}

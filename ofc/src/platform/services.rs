@@ -1,0 +1,151 @@
+//! The parts that listen, and the order in which they end.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use sdk::Env;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::functions;
+use super::listeners::Listeners;
+use super::variables::Variables;
+use crate::data_dir::DataDir;
+use crate::instance::Record;
+use crate::secrets::{BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, WEBHOOK};
+
+/// How long requests from outside may take to end.
+const FRONT_LIMIT: Duration = Duration::from_secs(3);
+/// How long work of the pipeline may take to end. What is cut off is in the queue, and done again.
+const BACK_LIMIT: Duration = Duration::from_secs(5);
+
+type Ended = (&'static str, anyhow::Result<()>);
+
+/// Four servers in this process.
+pub(super) struct Services {
+    front: JoinSet<Ended>,
+    back: JoinSet<Ended>,
+    stop_front: CancellationToken,
+    stop_back: CancellationToken,
+}
+
+impl Services {
+    pub(super) async fn start(
+        data: &DataDir,
+        record: &Record,
+        variables: Variables,
+        listeners: Listeners,
+    ) -> anyhow::Result<Self> {
+        let gateway =
+            of_gateway::Gateway::start(gateway_config(data, &variables)?).await.context("the gateway cannot start")?;
+        let builder = builder_config(&variables)?;
+        let git = git_config(data, record, &variables)?;
+        let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
+        let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
+        let stop = stop_back.clone();
+        back.spawn(async move { ("gateway", gateway.serve(listeners.gateway, stop).await) });
+        let stop = stop_back.clone();
+        back.spawn(async move { ("builder", of_builder::serve(builder, listeners.builder, stop).await) });
+        let stop = stop_front.clone();
+        front.spawn(async move { ("git host", of_git::serve(git, listeners.git, stop).await) });
+        let stop = stop_front.clone();
+        let _ = (stop, listeners.router);
+        Ok(Self { front, back, stop_front, stop_back })
+    }
+
+    /// Serves until `stop`, or until one of them ends by itself.
+    pub(super) async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = self.front.join_next() => Err(unexpected(ended)),
+            Some(ended) = self.back.join_next() => Err(unexpected(ended)),
+        };
+        // Whoever is served from outside needs the gateway until the end.
+        self.stop_front.cancel();
+        drain(&mut self.front, FRONT_LIMIT).await;
+        self.stop_back.cancel();
+        drain(&mut self.back, BACK_LIMIT).await;
+        ended
+    }
+}
+
+fn unexpected(ended: Result<Ended, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok((name, Ok(()))) => anyhow::anyhow!("the {name} ended by itself"),
+        Ok((name, Err(cause))) => cause.context(format!("the {name} failed")),
+        Err(cause) => anyhow::Error::new(cause).context("a part of the platform failed"),
+    }
+}
+
+async fn drain(services: &mut JoinSet<Ended>, limit: Duration) {
+    let all = async {
+        while let Some(ended) = services.join_next().await {
+            if let Ok((name, Err(error))) = ended {
+                tracing::warn!(error = format!("{error:#}"), "The {name} did not end well");
+            }
+        }
+    };
+    if timeout(limit, all).await.is_err() {
+        tracing::warn!("Work was cut off after {} s; the queue has it, and the next start does it", limit.as_secs());
+    }
+}
+
+/// The engine that `DOCKER_HOST` names, for gateway and builder alike.
+fn engine() -> Option<String> {
+    Env::from_process().var("DOCKER_HOST").map(str::to_owned)
+}
+
+pub(crate) fn gateway_base(data: &DataDir, user: String, password: secrecy::SecretString) -> of_gateway::Config {
+    let mut config = of_gateway::Config::new(data.gateway(), user, password);
+    config.engine = engine().unwrap_or(config.engine);
+    config
+}
+
+fn gateway_config(data: &DataDir, variables: &Variables) -> anyhow::Result<of_gateway::Config> {
+    let (user, password) = variables.gateway_login()?;
+    let mut config = gateway_base(data, user, password);
+    config.platform = functions::all(variables)?;
+    Ok(config)
+}
+
+fn builder_config(variables: &Variables) -> anyhow::Result<of_builder::Config> {
+    let env = variables.env(&[("payload-secret", BUILDER)])?;
+    let mut config = of_builder::Config::from_env(&env).context("the builder is not configured rightly")?;
+    config.docker_host = engine().unwrap_or(config.docker_host);
+    Ok(config)
+}
+
+fn git_config(data: &DataDir, record: &Record, variables: &Variables) -> anyhow::Result<of_git::Config> {
+    let secrets = of_git::Secrets {
+        webhook: variables.secret(WEBHOOK)?,
+        token_key: variables.secret(GIT_TOKEN_KEY)?,
+        platform_token: variables.secret(GIT_PLATFORM)?,
+    };
+    // By address: not every resolver knows the names below the domain. It is signed as from anywhere else.
+    let webhook = format!("{}/function/github-event", record.gateway_url()).parse()?;
+    let mut config = of_git::Config::new(data.git(), record.git_url().parse()?, webhook, secrets);
+    config.customers_path = Some(data.customers());
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_ends_by_itself_ends_all() {
+        let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
+        let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
+        front.spawn(async { ("router", Err(anyhow::anyhow!("no file handles"))) });
+        let stop = stop_back.clone();
+        back.spawn(async move {
+            stop.cancelled().await;
+            ("gateway", Ok(()))
+        });
+        let mut services = Services { front, back, stop_front, stop_back };
+        let error = services.run(CancellationToken::new()).await.unwrap_err();
+        assert_eq!(format!("{error:#}"), "the router failed: no file handles");
+        assert!(services.back.is_empty());
+    }
+}

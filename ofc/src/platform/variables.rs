@@ -1,0 +1,69 @@
+//! What each part is told: the variables and secrets that a container would get from `stack.yml`.
+
+use std::path::PathBuf;
+
+use sdk::Env;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::listeners::Listeners;
+use crate::data_dir::DataDir;
+use crate::instance::Record;
+use crate::secrets::{self, Secrets};
+
+/// The variables that all parts share, and the secrets that each asks for by name.
+pub(super) struct Variables {
+    shared: Vec<(&'static str, String)>,
+    secrets: Secrets,
+}
+
+impl Variables {
+    pub(super) fn new(
+        data: &DataDir,
+        record: &Record,
+        listeners: &Listeners,
+        secrets: Secrets,
+        templates: PathBuf,
+    ) -> Self {
+        let path = |path: PathBuf| path.to_string_lossy().into_owned();
+        let host = format!("git.{}", record.domain);
+        let shared = vec![
+            ("gateway_url", record.gateway_url()),
+            ("gateway_public_url", format!("http://{}:{}", record.domain, record.router.port())),
+            ("gateway_pretty_url", format!("{}/function", record.url("user"))),
+            ("builder_url", format!("http://{}", listeners.builder_address)),
+            ("customers_path", path(data.customers())),
+            ("github_url", record.git_url()),
+            // By address: not every resolver knows the names below the domain.
+            ("git_hosts", format!("{host}=http://{}", listeners.git_address)),
+            ("git_token_host", host),
+            ("github_api_url", format!("http://{}/api/v3", listeners.git_address)),
+            ("template_directory", path(templates)),
+            ("log_directory", path(data.pipeline_logs())),
+            ("audit_file", path(data.audit())),
+            ("work_directory", path(data.work())),
+            ("cache_directory", path(data.work())),
+            ("enable_dockerfile_lang", "true".to_owned()),
+        ];
+        Self { shared, secrets }
+    }
+
+    /// The environment of a part that may have these secrets, each under the name that the part uses.
+    pub(super) fn env(&self, secrets: &[(&str, &str)]) -> anyhow::Result<Env> {
+        let mut given = Vec::new();
+        for (name, file) in secrets {
+            given.push(((*name).to_owned(), self.secrets.get(file)?.expose_secret().to_owned()));
+        }
+        Ok(Env::from_map(self.shared.iter().cloned(), given))
+    }
+
+    /// One secret.
+    pub(super) fn secret(&self, name: &str) -> anyhow::Result<SecretString> {
+        self.secrets.get(name)
+    }
+
+    /// The name and password of the gateway's user.
+    pub(super) fn gateway_login(&self) -> anyhow::Result<(String, SecretString)> {
+        let user = self.secrets.get(secrets::GATEWAY_USER)?.expose_secret().to_owned();
+        Ok((user, self.secrets.get(secrets::GATEWAY_PASSWORD)?))
+    }
+}

@@ -1,0 +1,160 @@
+//! The platform's own secrets: generated once, kept as files that only the user can read, never shown.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::data_dir::private_dir;
+use crate::report::Trouble;
+
+/// Signs what the functions tell each other.
+pub const PAYLOAD: &str = "payload-secret";
+/// Signs the webhooks that reach `github-event`.
+pub const WEBHOOK: &str = "github-webhook-secret";
+/// The user of the gateway's REST API.
+pub const GATEWAY_USER: &str = "basic-auth-user";
+/// That user's password.
+pub const GATEWAY_PASSWORD: &str = "basic-auth-password";
+/// Signs what reaches the builder.
+pub const BUILDER: &str = "builder-payload-secret";
+/// What every push token of the git host is derived from.
+pub const GIT_TOKEN_KEY: &str = "git-token-key";
+/// By which the platform's functions read from and report to the git host.
+pub const GIT_PLATFORM: &str = "git-platform-token";
+
+/// The gateway's user, as `faas-cli login` assumes it.
+const ADMIN: &str = "admin";
+/// 256 bits cannot be guessed.
+const RANDOM_BYTES: usize = 32;
+/// Random secrets, by file name.
+const GENERATED: [&str; 6] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, GIT_PLATFORM];
+
+/// The secrets of one data directory.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    folder: PathBuf,
+}
+
+impl Secrets {
+    /// Opens the folder and generates what is not there yet.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn open(folder: PathBuf) -> anyhow::Result<Self> {
+        let unusable = |path: &Path, cause: io::Error| {
+            Trouble::new(format!("the secret {} cannot be kept", path.display()))
+                .hint("it must be a file of this user's; see `ofc doctor`")
+                .because(cause)
+        };
+        private_dir(&folder).map_err(|cause| unusable(&folder, cause))?;
+        for name in GENERATED {
+            let path = folder.join(name);
+            keep(&path, random).map_err(|cause| unusable(&path, cause))?;
+        }
+        let user = folder.join(GATEWAY_USER);
+        keep(&user, || Ok(ADMIN.to_owned())).map_err(|cause| unusable(&user, cause))?;
+        Ok(Self { folder })
+    }
+
+    /// The folder of a platform that has run before.
+    pub fn existing(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The file of a secret.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A secret's value.
+    ///
+    /// # Errors
+    /// When its file cannot be read or is empty.
+    pub fn get(&self, name: &str) -> anyhow::Result<SecretString> {
+        let path = self.path(name);
+        let unusable = |sentence: &str| Trouble::new(format!("the secret {} {sentence}", path.display()));
+        let text = fs::read_to_string(&path).map_err(|cause| {
+            unusable("cannot be read").hint("has `ofc up` run with this data directory, as this user?").because(cause)
+        })?;
+        let value = text.trim();
+        if value.is_empty() {
+            return Err(unusable("is empty").hint("delete the file and start the platform again").into());
+        }
+        Ok(SecretString::from(value))
+    }
+}
+
+/// Leaves a file that is there, but closed to others; else makes it.
+fn keep(path: &Path, value: impl FnOnce() -> io::Result<String>) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_file() => fs::set_permissions(path, fs::Permissions::from_mode(0o600)),
+        Ok(_) => Err(io::Error::other("it is not a plain file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write(path, &value()?),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whole or not at all: a half-written secret would lock out everything signed before.
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    let _ = fs::remove_file(&fresh);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    file.write_all(value.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)
+}
+
+fn random() -> io::Result<String> {
+    let mut bytes = [0; RANDOM_BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).map_or(0, |about| about.permissions().mode() & 0o777)
+    }
+
+    #[test]
+    fn they_are_generated_once_and_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets");
+        let first = Secrets::open(path.clone()).unwrap();
+        let value = first.get(PAYLOAD).unwrap();
+        assert_eq!(value.expose_secret().len(), 2 * RANDOM_BYTES);
+        assert_ne!(value.expose_secret(), first.get(WEBHOOK).unwrap().expose_secret());
+        assert_eq!(mode(&path), 0o700);
+        fs::set_permissions(first.path(PAYLOAD), fs::Permissions::from_mode(0o644)).unwrap();
+        let second = Secrets::open(path).unwrap();
+        assert_eq!(second.get(PAYLOAD).unwrap().expose_secret(), value.expose_secret());
+        assert_eq!(second.get(GATEWAY_USER).unwrap().expose_secret(), "admin");
+        for name in GENERATED {
+            assert_eq!(mode(&second.path(name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_a_secrets_place_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join(PAYLOAD)).unwrap();
+        let error = Secrets::open(folder.path().to_owned()).unwrap_err();
+        assert!(format!("{error:#}").contains("not a plain file"), "{error:#}");
+    }
+
+    #[test]
+    fn empty_and_missing_files_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::existing(folder.path().to_owned());
+        assert!(secrets.get(PAYLOAD).unwrap_err().to_string().ends_with("cannot be read"));
+        fs::write(secrets.path(PAYLOAD), " \n").unwrap();
+        assert!(secrets.get(PAYLOAD).unwrap_err().to_string().ends_with("is empty"));
+    }
+}

@@ -1,0 +1,80 @@
+//! What `ofc` says, without a platform.
+
+use super::{Place, stderr, stdout};
+
+#[test]
+fn help_names_every_command_and_shows_examples() {
+    let output = Place::new().run(&["--help"]);
+    assert!(output.status.success());
+    insta::assert_snapshot!(stdout(&output));
+}
+
+#[test]
+fn every_command_has_help() {
+    let place = Place::new();
+    for command in ["up", "down", "demo", "doctor", "link", "ls", "logs", "status", "token", "password", "completions"]
+    {
+        let output = place.run(&[command, "--help"]);
+        assert!(output.status.success(), "{command}");
+        assert!(stdout(&output).contains("Usage: ofc "), "{command}");
+    }
+}
+
+#[test]
+fn help_of_up_is_as_written() {
+    insta::assert_snapshot!(stdout(&Place::new().run(&["up", "--help"])));
+}
+
+#[test]
+fn a_wrong_option_is_a_usage_error() {
+    let output = Place::new().run(&["up", "--prot", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--port"), "{}", stderr(&output));
+}
+
+#[test]
+fn where_no_platform_has_been_the_hint_is_to_start_one() {
+    let place = Place::new();
+    for command in [&["ls"][..], &["status"], &["down"], &["link", "alice/hello"], &["logs", "alice/hello"]] {
+        let output = place.run(command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(stderr(&output), @r"
+            error: no platform has been started here
+              hint: start one with `ofc up`, or name its data directory with --data DIR
+            ");
+        }
+    }
+}
+
+#[test]
+fn a_malformed_repository_is_a_usage_error() {
+    let output = Place::new().run(&["link", "hello"]);
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output), @r"
+    error: 'hello' names no repository
+      caused by: 'hello' is not of the form owner/repository
+      hint: write it as OWNER/REPOSITORY, for example alice/hello
+    ");
+}
+
+#[test]
+fn a_folder_that_is_no_platforms_is_not_purged() {
+    let place = Place::new();
+    std::fs::write(place.path().join("precious"), "x").unwrap();
+    let output = place.run(&["down", "--purge", "--yes", "--data", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is no platform's data directory"), "{}", stderr(&output));
+    assert!(place.path().join("precious").exists());
+}
+
+#[test]
+fn doctor_ends_with_a_verdict_and_its_exit_code() {
+    let output = Place::new().run(&["doctor", "--port", "0", "--gateway-port", "0", "--data", ".ofc"]);
+    let text = stdout(&output);
+    for what in ["container engine", "git", "names", "port", "data directory", "disk"] {
+        assert!(text.contains(what), "{what} is not in:\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "colours where there is no terminal");
+    assert_eq!(output.status.success(), !text.contains("FAIL  "), "{text}");
+}
