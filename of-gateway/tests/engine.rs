@@ -1,0 +1,15 @@
+//! Functions as containers of a real engine.
+
+#[path = "engine/bench.rs"]
+mod bench;
+#[path = "engine/confinement.rs"]
+mod confinement;
+#[path = "engine/killed.rs"]
+mod killed;
+#[path = "engine/lifecycle.rs"]
+mod lifecycle;
+#[path = "engine/recovery.rs"]
+mod recovery;
+#[path = "engine/refused.rs"]
+mod refused;
+mod support;

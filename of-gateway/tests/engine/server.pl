@@ -1,0 +1,62 @@
+# A function for tests: a plain HTTP server without OpenFaaS' health paths, one process per connection.
+use strict;
+use warnings;
+use IO::Socket::INET;
+
+$| = 1;
+$SIG{CHLD} = 'IGNORE';
+$SIG{TERM} = sub { exit 0 };
+my $mode = $ENV{MODE} // 'ok';
+print "starting in mode $mode\n";
+if ($mode eq 'exit') {
+    print "line $_\n" for 1 .. 30;
+    print STDERR "fatal: no database\n";
+    exit 3;
+}
+if ($mode eq 'deaf') { sleep 1 while 1 }
+if ($mode eq 'hungry') { my @eaten; push @eaten, 'x' x 1_000_000 while 1 }
+my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 128, ReuseAddr => 1) or die "no port: $!";
+while (1) {
+    my $client = $server->accept or next;
+    if (fork) { close $client; next }
+    serve($client);
+    exit 0;
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<', $path or return "no $path: $!";
+    local $/;
+    return <$file>;
+}
+
+sub answer {
+    my ($client, $status, $text) = @_;
+    print $client "HTTP/1.1 $status X\r\nContent-Type: text/plain\r\nContent-Length: ", length $text, "\r\nConnection: close\r\n\r\n$text";
+}
+
+sub serve {
+    my ($client) = @_;
+    my ($method, $path) = split ' ', <$client> // return;
+    my $length = 0;
+    while (defined(my $line = <$client>)) {
+        last if $line eq "\r\n";
+        $length = $1 if $line =~ /^content-length:\s*(\d+)/i;
+    }
+    read $client, my $body, $length if $length;
+    if ($path eq '/_/ready') { return answer($client, $mode eq 'unready' ? 503 : 404, '') }
+    if ($path =~ m{^/_/}) { return answer($client, 404, '') }
+    if ($path eq '/version') { return answer($client, 200, $ENV{VERSION} // slurp('/version')) }
+    if ($path eq '/slow') { sleep 2; return answer($client, 200, $ENV{VERSION} // '') }
+    if ($path =~ m{^/secret/(.*)}) { return answer($client, 200, slurp("/var/openfaas/secrets/$1")) }
+    if ($path =~ m{^/env/(.*)}) { return answer($client, 200, $ENV{$1} // '') }
+    if ($path eq '/status') { return answer($client, 200, slurp('/proc/self/status')) }
+    if ($path =~ m{^/write(/.*)}) {
+        open my $file, '>', $1 or return answer($client, 403, "$!");
+        return answer($client, 200, 'written');
+    }
+    if ($path =~ m{^/log/(.*)}) { print "$1\n"; return answer($client, 200, 'logged') }
+    if ($path eq '/crash') { answer($client, 200, 'crashing'); close $client; kill 'KILL', getppid }
+    if ($path eq '/fail') { return answer($client, 500, 'failed') }
+    return answer($client, 200, $body // '');
+}
