@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
-use tower::ServiceExt;
+use tower::Service;
 use tracing::Instrument;
 
 use crate::access_log::AccessLog;
@@ -117,7 +117,8 @@ impl Contract {
     async fn call(&self, request: Request<Body>) -> Response<Body> {
         let call_id = call_id(request.headers());
         let span = call_id.map(|call_id| tracing::info_span!("request", call_id));
-        let answer = self.router.clone().oneshot(request);
+        // A router is always ready; asking it would only cost time.
+        let answer = self.router.clone().call(request);
         let result = match span {
             Some(span) => answer.instrument(span).await,
             None => answer.await,
