@@ -70,7 +70,7 @@ mod tests {
     fn a_directory_is_the_default_and_must_be_named() {
         assert_eq!(problems(&[], &[]), ["payload-secret", "log_directory"]);
         let env = Env::from_map([("log_directory", "/logs")], [("payload-secret", "k")]);
-        assert!(matches!(Config::from_env(&env).unwrap().place, Place::Directory(path) if path == "/logs"));
+        assert!(matches!(Config::from_env(&env).unwrap().place, Place::Directory(path) if path.as_os_str() == "/logs"));
     }
 
     #[test]

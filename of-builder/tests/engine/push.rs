@@ -72,7 +72,7 @@ impl Drop for Registry {
 fn listening_on(process: &mut Child) -> String {
     let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
     let address = loop {
-        let line = lines.next().expect("the registry ended before it listened").unwrap();
+        let line = lines.next().unwrap_or_else(|| panic!("the registry ended before it listened")).unwrap();
         if let Some((_, rest)) = line.split_once("listening on ") {
             break rest.split('"').next().unwrap().to_owned();
         }
@@ -99,7 +99,7 @@ async fn a_push_gives_the_registrys_digest() {
     assert_eq!(end.image, format!("{}@{digest}", image.repository));
     assert_eq!(registry.manifest(&image, &digest).await, 200);
     let known = docker().inspect_image(&image.name()).await.unwrap().repo_digests.unwrap();
-    assert_eq!(known, [end.image.clone()]);
+    assert_eq!(known, std::slice::from_ref(&end.image));
 }
 
 #[tokio::test]
