@@ -63,6 +63,11 @@ impl Refusal {
         status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED || matches!(self, Refusal::Busy(_))
     }
 
+    /// The client may still be sending, and will not look at the answer before it has sent all.
+    pub(crate) fn leaves_a_body(&self) -> bool {
+        !matches!(self, Refusal::Spool(SpoolError::TooSlow(_) | SpoolError::BrokenOff(_)))
+    }
+
     fn log(&self, status: StatusCode) {
         let cause = std::error::Error::source(self).map(sdk::failure::chain).unwrap_or_default();
         if status.is_server_error() {

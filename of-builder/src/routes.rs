@@ -80,7 +80,9 @@ async fn build(State(builder): State<Arc<Builder>>, headers: HeaderMap, body: Bo
     let job = match accept(&builder, &headers, &mut body).await {
         Ok(job) => job,
         Err(refusal) => {
-            spool::discard(&mut body, builder.config.limits.body_bytes).await;
+            if refusal.leaves_a_body() {
+                spool::discard(&mut body, builder.config.limits.body_bytes).await;
+            }
             return refusal.into_response();
         }
     };

@@ -104,7 +104,7 @@ impl Transcript {
         }
         // When one step fails the others are cancelled, and say so.
         if !vertex.error.is_empty() && !vertex.error.contains("context canceled") && self.failed.is_none() {
-            let failed = FailedStep { name: step.name.clone(), message: text::clean(vertex.error.as_bytes()) };
+            let failed = FailedStep::new(&step.name, &vertex.error);
             rest.push(format!("error: {}", failed.message));
             self.failed = Some(failed);
         }
@@ -140,10 +140,18 @@ impl Step {
 }
 
 impl FailedStep {
+    pub(crate) fn new(name: &str, message: &str) -> Self {
+        Self { name: name.to_owned(), message: text::clean(message.as_bytes()) }
+    }
+
+    /// The step ran and ended with this code; without one it did not get that far.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.message.rsplit_once("exit code: ").and_then(|(_, code)| code.trim().parse().ok())
+    }
+
     /// One sentence: which step, and its exit code or message.
     pub(crate) fn sentence(&self) -> String {
-        let code = self.message.rsplit_once("exit code: ").map(|(_, code)| code.trim());
-        match code.filter(|code| code.parse::<i32>().is_ok()) {
+        match self.exit_code() {
             Some(code) => format!("{} failed with exit code {code}", self.name),
             None => format!("{} failed: {}", self.name, self.message),
         }

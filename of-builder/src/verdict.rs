@@ -32,8 +32,11 @@ pub(crate) fn of_build(error: &DockerError, step: Option<&FailedStep>) -> Report
 }
 
 fn of_build_message(message: &str, step: Option<&FailedStep>) -> Report {
+    // First, as the engine's message quotes the step's command, which is a stranger's text.
+    if let Some(step) = step.filter(|step| step.exit_code().is_some()) {
+        return Report::failed(step.sentence());
+    }
     if let Some((_, sentence)) = ENGINE_TROUBLE.iter().find(|(sign, _)| message.contains(sign)) {
-        // A step's own output cannot get here, only the engine's words about it.
         return Report::unavailable(*sentence);
     }
     match step {
@@ -86,6 +89,15 @@ mod tests {
         let report = of_build(&stream("dockerfile parse error line 2: unknown instruction: RUM"), None);
         assert!(!report.retry);
         insta::assert_snapshot!(report.error, @"dockerfile parse error line 2: unknown instruction: RUM");
+    }
+
+    #[test]
+    fn a_step_cannot_pass_for_the_engines_trouble() {
+        let message = "executor failed running [/bin/sh -c echo no space left on device; exit 1]: exit code: 1";
+        let step = FailedStep::new("[2/2] RUN x", message);
+        let report = of_build(&stream(message), Some(&step));
+        assert!(!report.retry);
+        insta::assert_snapshot!(report.error, @"[2/2] RUN x failed with exit code 1");
     }
 
     #[test]

@@ -3,8 +3,12 @@
 use std::time::Instant;
 
 use of_builder::{Report, Status};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Builder, Endless, GONE_WITHIN, Image, Reports, archive};
+use crate::harness::{Builder, Endless, GONE_WITHIN, Image, Reports, SOCKET, archive};
 
 #[tokio::test]
 async fn when_the_client_goes_the_step_is_killed() {
@@ -73,4 +77,44 @@ async fn a_builder_that_stops_cancels_its_builds_and_says_that_they_can_be_sent_
     }
     assert!(end.retry, "{end:?}");
     step.until_gone().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_breaks_off_is_not_the_builds_fault() {
+    let line = Line::to_the_engine().await;
+    let (builder, image, step) = (Builder::start(&[("docker_host", &line.url)]).await, Image::new(), Endless::new());
+    let mut reports = Reports::new(builder.post(archive(image.order(), &step.dockerfile(), &[]), true).await);
+    reports.until("sleeping").await;
+    line.cut.cancel();
+    let mut end = reports.next().await.unwrap();
+    while end.status == Status::InProgress {
+        end = reports.next().await.unwrap();
+    }
+    assert!(end.retry, "{end:?}");
+    assert!(end.error.contains("the container engine"), "{end:?}");
+    step.until_gone().await;
+}
+
+/// A connection to the engine that can be cut.
+struct Line {
+    url: String,
+    cut: CancellationToken,
+}
+
+impl Line {
+    async fn to_the_engine() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("tcp://{}", listener.local_addr().unwrap());
+        let cut = CancellationToken::new();
+        tokio::spawn(cut.clone().run_until_cancelled_owned(async move {
+            let mut open = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                open.spawn(async move {
+                    let mut far = UnixStream::connect(SOCKET).await.unwrap();
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        }));
+        Self { url, cut }
+    }
 }
