@@ -13,7 +13,8 @@ pub(crate) async fn push(
     State(platform): State<Platform>,
     Signed { message: event, call }: Signed<PushEvent>,
 ) -> Result<String, Failure> {
-    let span = tracing::info_span!("push", owner = %event.owner, repo = %event.repo, sha = event.sha.short(), call_id = %call);
+    let span =
+        tracing::info_span!("push", owner = %event.owner, repo = %event.repo, sha = event.sha.short(), call_id = %call);
     async move {
         tracing::info!(branch = event.branch, "push received");
         let outcome = platform.deploy(&event, &call).await;

@@ -26,7 +26,8 @@ impl Hosts {
         }
         let mut bases = BTreeMap::new();
         for pair in &pairs {
-            let parsed = pair.split_once('=').and_then(|(name, url)| Some((name.to_ascii_lowercase(), url.parse().ok()?)));
+            let parsed =
+                pair.split_once('=').and_then(|(name, url)| Some((name.to_ascii_lowercase(), url.parse().ok()?)));
             match parsed {
                 Some((name, url)) => bases.insert(name, url),
                 None => return Err(r.invalid("git_hosts", format!("'{pair}' is not of the form name=https://host"))),

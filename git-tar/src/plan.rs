@@ -79,16 +79,21 @@ impl Planner<'_> {
         let refused = |problem: &str| Err(Problem::Refused(format!("{}: {problem}", function.name)));
         if function.skip_build {
             if !self.config.images_allowed {
-                return refused("'skip_build' is not allowed on this platform: remove it, so that the function is built from its code");
+                return refused(
+                    "'skip_build' is not allowed on this platform: remove it, so that the function is built from its code",
+                );
             }
             let image = function.image.clone().unwrap_or_default();
             return Ok((digest(format!("image {image}").as_bytes()), Action::Redeploy(image), None));
         }
         if function.is_dockerfile() && !self.config.dockerfile_allowed {
-            return refused("'lang: dockerfile' is not allowed on this platform: use a template, or ask its operator for enable_dockerfile_lang");
+            return refused(
+                "'lang: dockerfile' is not allowed on this platform: use a template, or ask its operator for enable_dockerfile_lang",
+            );
         }
         let language = template::resolve(&function.lang, self.stores);
-        let language = language.map_err(|problem| Problem::Template { function: function.name.to_string(), problem })?;
+        let language =
+            language.map_err(|problem| Problem::Template { function: function.name.to_string(), problem })?;
         let context = |problem| Problem::Context { function: function.name.to_string(), problem };
         let plan = Plan::lay_out(&Ingredients {
             repository: self.repository,
@@ -121,7 +126,13 @@ impl Planner<'_> {
         })
     }
 
-    fn action(&self, deployed: Option<&FunctionStatus>, build_digest: &str, deploy_digest: &str, source: Action) -> Action {
+    fn action(
+        &self,
+        deployed: Option<&FunctionStatus>,
+        build_digest: &str,
+        deploy_digest: &str,
+        source: Action,
+    ) -> Action {
         let Some(deployed) = deployed else { return source };
         let label = |name: &str| deployed.labels.get(name).map(String::as_str);
         if label(labels::BUILD_DIGEST) != Some(build_digest) {

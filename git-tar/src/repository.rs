@@ -80,7 +80,9 @@ pub(crate) fn find_stack(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Fou
             Ok(Found::Stack(Box::new(stack)))
         }
         [] if has_secrets(tree)? => Ok(Found::SecretsOnly),
-        [] => Err(Problem::Refused("there is no stack.yml at the root of the repository: add one (faas-cli new writes it)".to_owned())),
+        [] => Err(Problem::Refused(
+            "there is no stack.yml at the root of the repository: add one (faas-cli new writes it)".to_owned(),
+        )),
         _ => Err(Problem::Refused("there are a stack.yml and a stack.yaml: remove one of them".to_owned())),
     }
 }

@@ -2,8 +2,10 @@
 //! and those of the git repositories that the operator lists. The latter are fetched like any commit, when a
 //! function needs one, and kept per repository and commit.
 
+mod cache;
+
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -54,7 +56,12 @@ impl Templates {
     }
 
     /// The stores that the stack's functions need, in the order in which they are asked.
-    pub(crate) async fn stores(&self, config: &Config, stack: &Stack, repository: &Arc<Tree>) -> Result<Vec<Arc<Store>>, Problem> {
+    pub(crate) async fn stores(
+        &self,
+        config: &Config,
+        stack: &Stack,
+        repository: &Arc<Tree>,
+    ) -> Result<Vec<Arc<Store>>, Problem> {
         let named = named_sources(config, stack)?;
         let own = config.dockerfile_allowed.then(|| TEMPLATE_FOLDER.parse().ok()).flatten();
         let own = own.map(|folder| Store::new(Arc::clone(repository), folder, None));
@@ -108,7 +115,12 @@ impl Templates {
         }
     }
 
-    async fn refresh(&self, config: &Config, source: &TemplateUrl, known: Option<&Remembered>) -> Result<Remembered, Problem> {
+    async fn refresh(
+        &self,
+        config: &Config,
+        source: &TemplateUrl,
+        known: Option<&Remembered>,
+    ) -> Result<Remembered, Problem> {
         let git = |problem| Problem::Git { what: format!("the templates at {}", source.url), problem };
         let remote = Remote::new(self.http.clone(), source.url.clone(), credential(config), config.git).map_err(git)?;
         let commit = commit_of(&remote, source).await?;
@@ -120,7 +132,8 @@ impl Templates {
         if !folder.exists() {
             let fresh = self.work.create()?;
             remote.fetch(&commit, fresh.path()).await.map_err(git)?;
-            keep(fresh.path(), &folder).map_err(Problem::Machine)?;
+            cache::keep(fresh.path(), &folder).map_err(Problem::Machine)?;
+            cache::prune(&self.cache, &folder);
         }
         let tree = CommitTree::open(&folder, &commit, ()).map_err(git)?;
         let template = TEMPLATE_FOLDER.parse().unwrap_or_default();
@@ -138,30 +151,9 @@ impl Templates {
     }
 
     fn folder(&self, source: &TemplateUrl, commit: &CommitSha) -> PathBuf {
-        let repository = hex::encode(&Sha256::digest(source.url.as_str())[..8]);
-        self.cache.join(format!("{repository}-{commit}"))
+        let named = format!("{}#{}", source.url, source.reference.as_deref().unwrap_or_default());
+        self.cache.join(format!("{}-{commit}", hex::encode(&Sha256::digest(named)[..8])))
     }
-}
-
-/// Moves a fetched commit to where it stays. Another process may have been first, which is as good.
-fn keep(fresh: &Path, folder: &Path) -> std::io::Result<()> {
-    let staged = folder.with_extension(format!("{}", std::process::id()));
-    copy(fresh, &staged)?;
-    match std::fs::rename(&staged, folder) {
-        Err(_) if folder.exists() => std::fs::remove_dir_all(&staged),
-        renamed => renamed,
-    }
-}
-
-/// The object database is one level of folders with a pack and its index; the cache may be on another disk.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() { copy(&entry.path(), &target)? } else { std::fs::copy(entry.path(), target).map(drop)? }
-    }
-    Ok(())
 }
 
 /// The commit that a source means.
@@ -170,7 +162,9 @@ async fn commit_of(remote: &Remote, source: &TemplateUrl) -> Result<CommitSha, P
     let names = match source.reference.as_deref() {
         None => vec!["HEAD".to_owned()],
         Some(reference) => match reference.strip_prefix("sha-") {
-            Some(sha) => return sha.parse().map_err(|_| refused(format!("is asked for '{reference}': give all 40 digits"))),
+            Some(sha) => {
+                return sha.parse().map_err(|_| refused(format!("is asked for '{reference}': give all 40 digits")));
+            }
             None => vec![format!("refs/heads/{reference}"), format!("refs/tags/{reference}")],
         },
     };
@@ -189,10 +183,16 @@ fn named_sources(config: &Config, stack: &Stack) -> Result<Vec<TemplateUrl>, Pro
         let source: TemplateUrl = template.source.parse().map_err(refused)?;
         let known = config.custom_templates.iter().find(|known| known.same_repository(&source));
         let known = known.ok_or_else(|| {
-            refused(format!("{} is not a template repository of this platform: ask its operator to add it to custom_templates", source.url))
+            refused(format!(
+                "{} is not a template repository of this platform: ask its operator to add it to custom_templates",
+                source.url
+            ))
         })?;
         if let Some(reference) = source.reference.filter(|reference| known.reference.as_ref() != Some(reference)) {
-            let sentence = format!("{} is offered, but not at '{reference}': write 'lang: {}@{reference}' and leave '#{reference}' out", source.url, template.name);
+            let sentence = format!(
+                "{} is offered, but not at '{reference}': write 'lang: {}@{reference}' and leave '#{reference}' out",
+                source.url, template.name
+            );
             return Err(refused(sentence));
         }
         if !named.contains(known) {
@@ -205,7 +205,11 @@ fn named_sources(config: &Config, stack: &Stack) -> Result<Vec<TemplateUrl>, Pro
 /// The languages that none of the stores has.
 fn missing(stack: &Stack, stores: &[Arc<Store>]) -> Result<Vec<LangRef>, Problem> {
     let mut missing = Vec::new();
-    for function in stack.functions.iter().filter(|function| !function.skip_build && !function.lang.eq_ignore_ascii_case(DOCKERFILE)) {
+    for function in stack
+        .functions
+        .iter()
+        .filter(|function| !function.skip_build && !function.lang.eq_ignore_ascii_case(DOCKERFILE))
+    {
         let problem = |problem| Problem::Template { function: function.name.to_string(), problem };
         let lang: LangRef = function.lang.parse().map_err(problem)?;
         let mut found = false;

@@ -44,9 +44,9 @@ impl Turns {
     pub(crate) fn announce(&self, event: &PushEvent) -> Turn {
         let key = (event.host.clone(), event.repo_path().to_string());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = slots.entry(key.clone()).or_insert_with(|| {
-            Arc::new(Slot { running: Arc::default(), newest: watch::Sender::new(Newest::new()) })
-        });
+        let slot = slots
+            .entry(key.clone())
+            .or_insert_with(|| Arc::new(Slot { running: Arc::default(), newest: watch::Sender::new(Newest::new()) }));
         slot.newest.send_modify(|newest| {
             newest.insert(event.branch.clone(), event.sha.clone());
         });
@@ -57,19 +57,24 @@ impl Turns {
 
 impl Turn {
     /// Waits until no other run of the repository goes on. True if there was one to wait for: the branch may
-    /// have moved since. Comes back at once when a newer commit is announced.
+    /// have moved since. Comes back at once, without
+    /// the turn, when a newer commit is announced.
     pub(crate) async fn wait(&mut self) -> bool {
         let Some(slot) = &self.slot else { return false };
         if let Ok(running) = Arc::clone(&slot.running).try_lock_owned() {
             self.running = Some(running);
             return false;
         }
+        let slot = Arc::clone(slot);
         let mut newest = slot.newest.subscribe();
-        let (branch, commit) = (&self.branch, &self.commit);
-        let replaced = newest.wait_for(|newest| newest.get(branch) != Some(commit));
-        tokio::select! {
-            running = Arc::clone(&slot.running).lock_owned() => self.running = Some(running),
-            _ = replaced => {}
+        // A commit may be the newest again (a push forced back), and nobody runs without the lock.
+        while self.running.is_none() && self.superseded_by().is_none() {
+            let (branch, commit) = (&self.branch, &self.commit);
+            let replaced = newest.wait_for(|newest| newest.get(branch) != Some(commit));
+            tokio::select! {
+                running = Arc::clone(&slot.running).lock_owned() => self.running = Some(running),
+                _ = replaced => {}
+            }
         }
         true
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use git2::Indexer;
+use git2::{ErrorClass, Indexer};
 use sdk::id::CommitSha;
 use tokio::sync::mpsc;
 
@@ -110,21 +110,29 @@ async fn pump(packets: &mut Packets, sender: mpsc::Sender<Bytes>) -> Result<(), 
 /// Writes the pack and its index. Ends early, and so stops the pump, when a bound is reached.
 fn store(packs: PathBuf, limits: Limits, mut receiver: mpsc::Receiver<Bytes>) -> Result<(), GitError> {
     fs::create_dir_all(&packs).map_err(GitError::Store)?;
-    let broken = |error: git2::Error| GitError::Broken(error.message().to_owned());
     // `verify` would demand that every object named by another is there; at depth 1 the parents are not.
-    let mut indexer = Indexer::new(None, &packs, 0o600, false).map_err(broken)?;
+    let mut indexer = Indexer::new(None, &packs, 0o600, false).map_err(indexer_error)?;
     let mut guard = PackGuard::new(limits);
     while let Some(piece) = receiver.blocking_recv() {
         guard.check(&piece)?;
-        indexer.write_all(&piece).map_err(written)?;
+        indexer.write_all(&piece).map_err(write_error)?;
     }
     guard.finish()?;
-    indexer.commit().map_err(broken)?;
+    indexer.commit().map_err(indexer_error)?;
     Ok(())
 }
 
-/// The indexer's errors are about the disk or about the pack; only the message tells.
-fn written(error: std::io::Error) -> GitError {
-    let text = error.to_string();
-    if text.contains("No space left") { GitError::Store(error) } else { GitError::Broken(text) }
+/// An error of libgit2 is about our disk or about what the host sent.
+fn indexer_error(error: git2::Error) -> GitError {
+    match error.class() {
+        ErrorClass::Os | ErrorClass::Filesystem | ErrorClass::NoMemory => GitError::Store(std::io::Error::other(error)),
+        _ => GitError::Broken(error.message().to_owned()),
+    }
+}
+
+fn write_error(error: std::io::Error) -> GitError {
+    match error.downcast::<git2::Error>() {
+        Ok(error) => indexer_error(error),
+        Err(error) => GitError::Store(error),
+    }
 }

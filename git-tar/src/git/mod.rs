@@ -76,7 +76,9 @@ impl GitError {
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut(_) | Self::Store(_) | Self::Protocol(_) => false,
-            Self::Status(status) => status.is_client_error() && !matches!(status.as_u16(), 408 | 429),
+            Self::Status(status) => {
+                status.is_redirection() || (status.is_client_error() && !matches!(status.as_u16(), 408 | 429))
+            }
             Self::Refused(_) | Self::UnknownCommit | Self::TooBig(_) | Self::Sha256 | Self::Broken(_) => true,
         }
     }

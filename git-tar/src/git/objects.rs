@@ -139,7 +139,8 @@ fn parse_tree(mut data: &[u8]) -> Result<Vec<Item>, ReadError> {
     let mut items = Vec::new();
     while !data.is_empty() {
         let space = data.iter().position(|byte| *byte == b' ').ok_or("a folder's listing is broken")?;
-        let end = data.iter().position(|byte| *byte == 0).filter(|end| *end > space).ok_or("a folder's listing is broken")?;
+        let end =
+            data.iter().position(|byte| *byte == 0).filter(|end| *end > space).ok_or("a folder's listing is broken")?;
         let id = data.get(end + 1..end + 21).ok_or("a folder's listing is broken")?;
         let mode = u32::from_str_radix(std::str::from_utf8(&data[..space])?, 8)?;
         let name = &data[space + 1..end];

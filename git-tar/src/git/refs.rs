@@ -11,7 +11,8 @@ impl Remote {
     /// An annotated tag stands for its commit.
     pub(crate) async fn head_of(&self, names: &[String]) -> Result<Option<String>, GitError> {
         let deadline = self.limits.timeout;
-        let listed = tokio::time::timeout(deadline, self.list(names)).await.map_err(|_| GitError::TimedOut(deadline))??;
+        let listed =
+            tokio::time::timeout(deadline, self.list(names)).await.map_err(|_| GitError::TimedOut(deadline))??;
         Ok(names.iter().find_map(|name| listed.iter().find(|(listed, _)| listed == name)).map(|(_, id)| id.clone()))
     }
 

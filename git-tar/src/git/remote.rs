@@ -61,6 +61,11 @@ impl Remote {
         Ok(Self { http, url, authorization, limits })
     }
 
+    #[cfg(test)]
+    pub(super) fn has_credential(&self) -> bool {
+        self.authorization.is_some()
+    }
+
     /// Asks `git-upload-pack`, in protocol version 2 if `version_2`.
     pub(super) async fn upload_pack(&self, body: String, version_2: bool, limit: u64) -> Result<Packets, GitError> {
         let mut request = self

@@ -68,7 +68,8 @@ impl Shared {
     }
 
     fn remote(&self, event: &PushEvent) -> Result<Remote, Problem> {
-        let unknown = || Problem::Refused(format!("the git host {} is not one of this platform's (git_hosts)", event.host));
+        let unknown =
+            || Problem::Refused(format!("the git host {} is not one of this platform's (git_hosts)", event.host));
         let url = self.config.hosts.repository(event).ok_or_else(unknown)?;
         let remote = Remote::new(self.http.clone(), url, credential(&self.config), self.config.git);
         remote.map_err(|problem| Problem::Git { what: event.repo_path().to_string(), problem })
@@ -128,7 +129,8 @@ impl Shared {
         let deployed = deployed.into_iter().map(|function| (function.name.clone(), function)).collect();
         let (shared, event, stack) = (Arc::clone(self), event.clone(), stack.clone());
         blocking(move || {
-            let planner = Planner { config: &shared.config, event: &event, repository: &tree, stores: &stores, deployed };
+            let planner =
+                Planner { config: &shared.config, event: &event, repository: &tree, stores: &stores, deployed };
             planner.plan(&stack)
         })
         .await

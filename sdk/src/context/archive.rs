@@ -37,7 +37,8 @@ impl Plan {
         file(&mut tar, CONFIG_ENTRY, &config, false)?;
         for folder in self.folders() {
             let mut header = header(EntryType::Directory, 0, 0o755);
-            tar.append_data(&mut header, format!("{CONTEXT}/{}", folder.as_str()), io::empty())?;
+            let slash = if folder.is_root() { "" } else { "/" };
+            tar.append_data(&mut header, format!("{CONTEXT}/{}{slash}", folder.as_str()), io::empty())?;
         }
         for (path, planned) in &self.layers.files {
             let content =

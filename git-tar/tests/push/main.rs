@@ -1,0 +1,12 @@
+//! git-tar against real repositories behind `git http-backend`, and a gateway that keeps state.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
+mod contexts;
+mod figures;
+mod flow;
+mod git_host;
+mod git_server;
+mod lab;
+mod overlaps;
+mod refusals;
+mod templates;

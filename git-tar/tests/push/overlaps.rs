@@ -1,0 +1,162 @@
+//! Pushes that meet, and runs that are broken off.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use sdk::status::State as Progress;
+use tokio::sync::Semaphore;
+
+use crate::lab::{Lab, STACK, read_order, run};
+
+/// A gateway in front of the lab's, where calls of buildshiprun wait for a permit.
+#[derive(Clone)]
+struct Gate {
+    inner: String,
+    http: reqwest::Client,
+    arrived: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
+    sent: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Gate {
+    async fn start(lab: &mut Lab) -> Self {
+        let inner = lab.gateway.vars(&[]).into_iter().find(|(name, _)| name == "gateway_url").unwrap().1;
+        let gate = Self {
+            inner,
+            http: sdk::http::client(),
+            arrived: Arc::new(Semaphore::new(0)),
+            leave: Arc::new(Semaphore::new(0)),
+            sent: Arc::default(),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let routes =
+            Router::new().fallback(pass).layer(axum::extract::DefaultBodyLimit::disable()).with_state(gate.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        lab.set("gateway_url", url);
+        gate
+    }
+
+    fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    async fn one_arrives(&self) {
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(20), self.arrived.acquire()).await;
+        waited.expect("buildshiprun is called").unwrap().forget();
+    }
+}
+
+async fn pass(
+    State(gate): State<Gate>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, Bytes) {
+    if uri.path() == "/function/buildshiprun" {
+        gate.sent.lock().unwrap().push(format!(
+            "{}@{}",
+            read_order(&body).order.function,
+            read_order(&body).order.event.sha.short()
+        ));
+        gate.arrived.add_permits(1);
+        gate.leave.acquire().await.unwrap().forget();
+    }
+    let mut request =
+        gate.http.request(method, format!("{}{}", gate.inner.trim_end_matches('/'), uri.path())).body(body);
+    for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length")) {
+        request = request.header(name, value);
+    }
+    let response = request.send().await.unwrap();
+    (response.status(), response.bytes().await.unwrap())
+}
+
+async fn two_functions() -> (Lab, Gate) {
+    let mut lab = Lab::new().await;
+    lab.write("stack.yml", &format!("{STACK}  two:\n    lang: py\n    handler: hello\n"));
+    lab.set("build_parallelism", "1");
+    let gate = Gate::start(&mut lab).await;
+    (lab, gate)
+}
+
+#[tokio::test]
+async fn a_forced_push_during_a_build_stops_the_older_run_before_its_next_function() {
+    let (mut lab, gate) = two_functions().await;
+    let old = lab.commit();
+    let (router, gateway) = (lab.router(), lab.gateway.clone());
+    let first = tokio::spawn({
+        let (router, gateway, old) = (router.clone(), gateway.clone(), old.clone());
+        async move { run(router, &gateway, &old).await }
+    });
+    gate.one_arrives().await;
+    crate::lab::git(&lab.repository("alice/app.git"), &["commit", "--quiet", "--amend", "-m", "forced"]);
+    let new = lab.event(crate::lab::git(&lab.repository("alice/app.git"), &["rev-parse", "HEAD"]).trim());
+    let before = lab.git.requests();
+    let second = tokio::spawn({
+        let (router, gateway, new) = (router.clone(), gateway.clone(), new.clone());
+        async move { run(router, &gateway, &new).await }
+    });
+    // The newer run has announced itself once its head check is answered; then it waits for its turn.
+    while lab.git.requests() == before {
+        tokio::task::yield_now().await;
+    }
+    wait_until_announced(&router, &gateway, &new).await;
+    gate.leave.add_permits(100);
+    let (status, answer) = first.await.unwrap();
+    assert_eq!((status, answer), (StatusCode::OK, format!("superseded by {}", new.sha.short())));
+    assert_eq!(second.await.unwrap().0, StatusCode::OK);
+    let ofs: Vec<String> = gate.sent();
+    assert_eq!(ofs.iter().filter(|sent| sent.ends_with(old.sha.short())).count(), 1, "{ofs:?}");
+    assert_eq!(ofs.iter().filter(|sent| sent.ends_with(new.sha.short())).count(), 2, "{ofs:?}");
+    let stopped = lab.statuses().into_iter().find(|status| status.context == "two" && status.sha == old.sha).unwrap();
+    assert_eq!(stopped.state, Progress::Neutral);
+    assert_eq!(lab.gateway.messages("garbage-collect").len(), 1, "only the newer run collects");
+}
+
+/// A third delivery of the same commit cannot finish before the second's announcement is seen: what it waits
+/// for is that the first run is marked as superseded, which the answer to an old event shows.
+async fn wait_until_announced(router: &Router, gateway: &sdk::fake_gateway::FakeGateway, new: &sdk::event::PushEvent) {
+    let third = run(router.clone(), gateway, new);
+    let limited = tokio::time::timeout(std::time::Duration::from_millis(300), third).await;
+    assert!(limited.is_err(), "one run at a time");
+}
+
+#[tokio::test]
+async fn an_old_event_delivered_again_does_not_disturb_the_newer_run() {
+    let (mut lab, gate) = two_functions().await;
+    let old = lab.commit();
+    let new = lab.commit();
+    let (router, gateway) = (lab.router(), lab.gateway.clone());
+    let running = tokio::spawn({
+        let (router, gateway) = (router.clone(), gateway.clone());
+        async move { run(router, &gateway, &new).await }
+    });
+    gate.one_arrives().await;
+    assert!(run(router, &gateway, &old).await.1.starts_with("superseded by "), "answered while the other still runs");
+    gate.leave.add_permits(100);
+    assert!(running.await.unwrap().1.ends_with("(2 built)"));
+}
+
+#[tokio::test]
+async fn a_run_that_is_broken_off_ends_as_a_clean_one_when_it_is_delivered_again() {
+    let (mut lab, gate) = two_functions().await;
+    let event = lab.commit();
+    let (router, gateway) = (lab.router(), lab.gateway.clone());
+    let running = tokio::spawn({
+        let (router, gateway, event) = (router.clone(), gateway.clone(), event.clone());
+        async move { run(router, &gateway, &event).await }
+    });
+    gate.one_arrives().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    lab.nothing_left();
+    gate.leave.add_permits(100);
+    let (_, answer) = run(router, &gateway, &event).await;
+    assert!(answer.ends_with("(2 built)"), "the repository is free again: {answer}");
+    lab.deploy_orders();
+    assert!(lab.run(&event).await.1.ends_with("(2 unchanged)"));
+}
