@@ -22,11 +22,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts this program again as one of its servers.
-    pub(crate) fn start(server: Server) -> Result<Self> {
+    /// Starts this program again as one of its servers, with `more` in its environment.
+    pub(crate) fn start(server: Server, more: &[(&str, String)]) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", server.name()]).envs(server.environment(port));
+        command
+            .args(["serve", server.name()])
+            .envs(server.environment(port))
+            .envs(more.iter().map(|(name, value)| (name, value)));
         let began = Instant::now();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().context("the server has no standard error")?;

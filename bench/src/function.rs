@@ -14,9 +14,9 @@ const STARTS: usize = 21;
 
 /// Measures line 5 of the budgets.
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
-    let template = Process::start(Server::Template)?;
-    let hyper = Process::start(Server::Hyper)?;
-    let fork = Process::start(Server::Fork)?;
+    let template = Process::start(Server::Template, &[])?;
+    let hyper = Process::start(Server::Hyper, &[])?;
+    let fork = Process::start(Server::Fork, &[])?;
     let idle = template.resident_mib()?;
     let [mut ours, mut bare, mut forked] = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
@@ -40,7 +40,7 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     }
     report.add(absolute("function on template/rust, resident when idle", idle, "MiB", 10.0));
     report.add(absolute("function on template/rust, resident after the load", loaded, "MiB", 10.0));
-    let starts = (0..STARTS).map(|_| Ok(Process::start(Server::Template)?.started_in.as_secs_f64() * 1e3));
+    let starts = (0..STARTS).map(|_| Ok(Process::start(Server::Template, &[])?.started_in.as_secs_f64() * 1e3));
     let start = median(starts.collect::<Result<_>>()?);
     report.add(absolute("function on template/rust, start", start, "ms", 20.0));
     Ok(())

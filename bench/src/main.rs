@@ -4,6 +4,7 @@ mod child;
 mod function;
 mod report;
 mod servers;
+mod webhooks;
 mod wrk;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
 enum What {
     /// A function on the Rust template against bare hyper and a process for each request.
     Function,
+    /// Webhooks taken, beside a mere signature check.
+    Webhooks,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,9 @@ fn measure(what: &[What]) -> anyhow::Result<Report> {
     let mut report = Report::default();
     if wanted(What::Function) {
         function::measure(&mut report)?;
+    }
+    if wanted(What::Webhooks) {
+        webhooks::measure(&mut report)?;
     }
     Ok(report)
 }

@@ -1,5 +1,7 @@
 //! The servers that are measured against each other, each answering every request with its body or `hello`.
 
+pub(crate) mod webhooks;
+
 use std::convert::Infallible;
 use std::process::{ExitCode, Stdio};
 
@@ -26,6 +28,10 @@ pub(crate) enum Server {
     /// A process for each request, as under the classic watchdog. It starts `cat`, a lighter program than any
     /// function of the original.
     Fork,
+    /// The gateway with `github-event`.
+    Gateway,
+    /// A check of webhook signatures and nothing else.
+    Verifier,
 }
 
 impl Server {
@@ -35,6 +41,8 @@ impl Server {
             Self::Template => "template",
             Self::Hyper => "hyper",
             Self::Fork => "fork",
+            Self::Gateway => "gateway",
+            Self::Verifier => "verifier",
         }
     }
 
@@ -55,6 +63,8 @@ impl Server {
             Self::Template => openfaas_runtime::run(router),
             Self::Hyper => serve(|request| async move { answer(request).await }),
             Self::Fork => serve(|request| async move { fork(request).await.unwrap_or_default() }),
+            Self::Gateway => webhooks::gateway(),
+            Self::Verifier => webhooks::verifier(),
         }
     }
 }
