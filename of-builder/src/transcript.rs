@@ -11,6 +11,8 @@ use crate::text::{self, Lines};
 const WORTH_TELLING_SECONDS: f64 = 1.0;
 /// How the engine calls taking our tar apart.
 const UPLOAD_STEP: &str = "copy /context /";
+/// The number by which BuildKit marks what came from standard error.
+const STDERR: i64 = 2;
 const MAX_NAME_CHARS: usize = 300;
 
 /// The log of one build so far.
@@ -26,7 +28,8 @@ struct Step {
     name: String,
     announced: bool,
     done: bool,
-    output: Lines,
+    /// Standard output and standard error: either may stop in the middle of a line while the other goes on.
+    output: [Lines; 2],
 }
 
 /// A step that ended the build.
@@ -61,9 +64,8 @@ impl Transcript {
         let digests: Vec<String> = self.steps.keys().cloned().collect();
         let mut lines = Vec::new();
         for digest in digests {
-            if let Some(rest) = self.steps.get_mut(&digest).and_then(|step| step.output.finish()) {
-                self.show(&digest, vec![rest], &mut lines);
-            }
+            let rest = self.steps.get_mut(&digest).map(Step::unfinished).unwrap_or_default();
+            self.show(&digest, rest, &mut lines);
         }
         let mut admitted: Vec<String> = lines.into_iter().filter_map(|line| self.budget.admit(line)).collect();
         admitted.extend(self.budget.finish());
@@ -87,7 +89,7 @@ impl Transcript {
 
     fn output(&mut self, log: &VertexLog, lines: &mut Vec<String>) {
         let step = self.steps.entry(log.vertex.clone()).or_insert_with(|| Step::new("output"));
-        let whole = step.output.push(&log.msg);
+        let whole = step.output[usize::from(log.stream == STDERR)].push(&log.msg);
         self.show(&log.vertex, whole, lines);
     }
 
@@ -97,7 +99,7 @@ impl Transcript {
             return;
         }
         step.done = true;
-        let mut rest: Vec<String> = step.output.finish().into_iter().collect();
+        let mut rest = step.unfinished();
         let seconds = duration(vertex);
         if step.announced && vertex.error.is_empty() && seconds >= WORTH_TELLING_SECONDS {
             rest.push(format!("({seconds:.1} s)"));
@@ -130,7 +132,12 @@ impl Transcript {
 impl Step {
     fn new(name: &str) -> Self {
         let name = text::clean(name.replace('\n', " ").as_bytes()).chars().take(MAX_NAME_CHARS).collect();
-        Self { name, announced: false, done: false, output: Lines::default() }
+        Self { name, announced: false, done: false, output: Default::default() }
+    }
+
+    /// The last lines, where they had no line feed.
+    fn unfinished(&mut self) -> Vec<String> {
+        self.output.iter_mut().filter_map(Lines::finish).collect()
     }
 
     /// BuildKit's own errands are of no interest unless they fail.

@@ -111,3 +111,17 @@ fn a_failure_without_an_exit_code_gives_its_message_also_for_internal_steps() {
     assert!(text.starts_with("[internal] load build context\n  error: failed to compute cache key"));
     assert!(transcript.failed().unwrap().sentence().ends_with("not found: not found"));
 }
+
+#[test]
+fn a_line_of_errors_does_not_run_into_a_line_of_output() {
+    let mut errors = output("[1/1] RUN x", "mount: ");
+    errors.logs[0].stream = STDERR;
+    let mut more = output("[1/1] RUN x", "denied\n");
+    more.logs[0].stream = STDERR;
+    let (text, _) = log([steps([started("[1/1] RUN x")]), errors, output("[1/1] RUN x", "confined\n"), more]);
+    insta::assert_snapshot!(text, @r"
+    [1/1] RUN x
+      confined
+      mount: denied
+    ");
+}
