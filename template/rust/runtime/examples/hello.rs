@@ -13,6 +13,7 @@ fn router(env: &Env) -> Result<Router, ConfigError> {
     reader.finish()?;
     let greeting = bytes::Bytes::from(greeting?.repeat(times?));
     Ok(Router::new()
+        .route("/log", get(|| async { tracing::info!(step = 1, "working") }))
         .route("/", get(move || std::future::ready(greeting.clone())))
         .route(
             "/panic",

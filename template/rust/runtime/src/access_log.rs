@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 /// Lines waiting for the writer beyond this are dropped.
-const CAPACITY: usize = 512 * 1024;
+const CAPACITY: usize = 256 * 1024;
 /// So much is written without waiting for more.
 const BATCH: usize = 64 * 1024;
 /// How long a line may wait for company.

@@ -8,9 +8,10 @@ use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::support::{get, within};
+use crate::support::{Connection, get, within};
 
 /// The example `hello`, which cargo builds together with the tests.
 fn program() -> PathBuf {
@@ -137,6 +138,24 @@ async fn the_access_log_can_be_switched_off() {
     get(process.http, "/").await;
     process.signal("TERM").await;
     assert_eq!(process.ended().await.1, "");
+}
+
+#[tokio::test]
+async fn the_call_id_is_in_what_the_function_logs() {
+    let process = Process::start(&[]).await;
+    let mut connection = Connection(TcpStream::connect(process.http).await.unwrap());
+    connection
+        .send("GET /log HTTP/1.1\r\nhost: a\r\nx-call-id: abc-1\r\nconnection: close\r\n\r\n")
+        .await;
+    connection.rest().await;
+    process.signal("TERM").await;
+    let (_, out, log) = process.ended().await;
+    let line = log.lines().find(|line| line.contains("working")).unwrap();
+    assert!(
+        line.contains(r#""step":1"#) && line.contains(r#""call_id":"abc-1""#),
+        "{line}"
+    );
+    assert!(out.contains(r#""call_id":"abc-1""#), "{out}");
 }
 
 #[tokio::test]
