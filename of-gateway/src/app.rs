@@ -30,6 +30,9 @@ pub(crate) struct App {
     pub(crate) log_streams: Arc<Semaphore>,
     /// Work that outlives its request: rollouts, retirements.
     pub(crate) tasks: TaskTracker,
+    /// Cancelled when the port closes: what would stream on without end ends.
+    pub(crate) closing: CancellationToken,
+    /// Cancelled when the last request has ended.
     pub(crate) shutdown: CancellationToken,
     /// Containers on their way out; nobody else is to touch them.
     pub(crate) retiring: Mutex<HashSet<String>>,
@@ -50,6 +53,7 @@ impl App {
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             retiring: Mutex::default(),
             adopted: OnceCell::new(),

@@ -126,7 +126,11 @@ impl Config {
         let user = r.secret("basic-auth-user");
         let password = r.secret("basic-auth-password");
         let namespace = r.or::<String>("function_namespace", defaults.namespace.clone()).and_then(|namespace| {
-            if valid_name(&namespace) { Ok(namespace) } else { Err(r.invalid("function_namespace", "must be an RFC 1123 label")) }
+            if valid_name(&namespace) {
+                Ok(namespace)
+            } else {
+                Err(r.invalid("function_namespace", "must be an RFC 1123 label"))
+            }
         });
         let upstream_timeout = r.duration_or("upstream_timeout", defaults.upstream_timeout);
         let rollout_timeout = r.duration_or("rollout_timeout", defaults.rollout_timeout);

@@ -74,7 +74,7 @@ async fn to_container(app: &App, name: &str, containers: &Containers, request: R
         let state = if containers.replicas.is_empty() { "is scaled to zero" } else { "has no replica that is ready" };
         return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {name} {state}"));
     };
-    match forward(request, claim, app.config.upstream_timeout, &app.shutdown).await {
+    match forward(request, claim, app.config.upstream_timeout, &app.closing).await {
         Ok(response) => response,
         Err(ForwardError::BodyTooLarge) => too_large(app.config.max_body),
         Err(error) => {

@@ -10,13 +10,17 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+const SETTINGS: &str = "\
+Settings are environment variables: data_dir, DOCKER_HOST, function_namespace, upstream_timeout, rollout_timeout,
+async_concurrency and the others named in the README. The credentials for /system are the files basic-auth-user and
+basic-auth-password in the directory secret_mount_path.
+
+Example:
+  secret_mount_path=./credentials data_dir=/var/lib/of-gateway of-gateway --listen 127.0.0.1:8080";
+
 /// An OpenFaaS gateway for one machine: functions as containers, a durable queue for asynchronous calls.
-///
-/// Settings are environment variables: data_dir, DOCKER_HOST, function_namespace, upstream_timeout, rollout_timeout,
-/// async_concurrency and the others of the README. The secrets basic-auth-user and basic-auth-password are files in
-/// secret_mount_path.
 #[derive(Parser)]
-#[command(name = "of-gateway", version)]
+#[command(name = "of-gateway", version, after_help = SETTINGS)]
 struct Arguments {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8080")]

@@ -84,10 +84,8 @@ impl Secrets {
     pub(crate) fn names(&self) -> Result<Vec<String>, SecretsError> {
         let at = |source| SecretsError::Io { path: self.dir.clone(), source };
         let entries = fs::read_dir(&self.dir).map_err(at)?;
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| valid(name))
-            .collect();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| valid(name)).collect();
         names.sort();
         Ok(names)
     }
@@ -99,7 +97,8 @@ impl Secrets {
         for name in names {
             let path = self.path(name)?;
             let meta = fs::metadata(&path).map_err(|_| SecretsError::Missing(name.clone()))?;
-            let written = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            let written =
+                meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             stamp.push_str(&format!("{name}@{};", written.as_nanos()));
             files.push((name.clone(), path));
         }

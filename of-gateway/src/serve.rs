@@ -41,11 +41,10 @@ impl Gateway {
         let app = self.app;
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let worker = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone(), GRACE));
-        let close = CancellationToken::new();
-        let port = tokio::spawn(accept(Arc::clone(&app), listener, close.clone()));
+        let port = tokio::spawn(accept(Arc::clone(&app), listener));
         shutdown.cancelled().await;
         worker.await?;
-        close.cancel();
+        app.closing.cancel();
         port.await?;
         app.shutdown.cancel();
         app.tasks.close();
@@ -58,14 +57,14 @@ impl Gateway {
     }
 }
 
-async fn accept(app: Arc<App>, listener: TcpListener, close: CancellationToken) {
+async fn accept(app: Arc<App>, listener: TcpListener) {
     let management = routes::management(&app);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(app.config.max_connections));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
         let accepted = tokio::select! {
-            () = close.cancelled() => break,
+            () = app.closing.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {

@@ -17,6 +17,8 @@ use crate::config::Reach;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Process {
     pub(crate) running: bool,
+    /// Neither running nor about to be by the engine's own doing.
+    pub(crate) stopped: bool,
     pub(crate) exit_code: i64,
     pub(crate) out_of_memory: bool,
     /// Where its port is, while it runs.
@@ -27,19 +29,21 @@ impl Engine {
     /// Makes a candidate, not yet started; answers with its id.
     pub(crate) async fn create(&self, template: &Template) -> Result<String, EngineError> {
         let name = template.record.name(&self.instance, Role::Candidate);
-        let body = template.body(&self.instance, &self.network(), self.reach).map_err(|error| EngineError::Refused {
-            operation: "create container",
-            object: name.clone(),
-            status: 400,
-            message: error.to_string(),
-        })?;
+        let body =
+            template.body(&self.instance, &self.network(), self.reach).map_err(|error| EngineError::Refused {
+                operation: "create container",
+                object: name.clone(),
+                status: 400,
+                message: error.to_string(),
+            })?;
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = self.docker()?.create_container(Some(options), body).await;
         created.map(|created| created.id).map_err(|source| self.error("create container", &name, source))
     }
 
     pub(crate) async fn start(&self, id: &str) -> Result<(), EngineError> {
-        match self.docker()?.start_container(id, None).await.map_err(|source| self.error("start container", id, source)) {
+        match self.docker()?.start_container(id, None).await.map_err(|source| self.error("start container", id, source))
+        {
             Err(error) if error.is_already() => Ok(()),
             other => other,
         }
@@ -49,7 +53,12 @@ impl Engine {
     pub(crate) async fn stop(&self, id: &str) -> Result<(), EngineError> {
         let seconds = i32::try_from(self.stop_timeout.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();
-        match self.docker()?.stop_container(id, Some(options)).await.map_err(|source| self.error("stop container", id, source)) {
+        match self
+            .docker()?
+            .stop_container(id, Some(options))
+            .await
+            .map_err(|source| self.error("stop container", id, source))
+        {
             Err(error) if error.is_already() || error.is_missing() => Ok(()),
             other => other,
         }
@@ -58,7 +67,12 @@ impl Engine {
     /// Removes a container, running or not. One that is gone, or going, is fine.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match self.docker()?.remove_container(id, Some(options)).await.map_err(|source| self.error("remove container", id, source)) {
+        match self
+            .docker()?
+            .remove_container(id, Some(options))
+            .await
+            .map_err(|source| self.error("remove container", id, source))
+        {
             Err(error) if error.is_already() || error.is_missing() => Ok(()),
             other => other,
         }
@@ -68,7 +82,12 @@ impl Engine {
     pub(crate) async fn cast(&self, id: &str, record: &Record, role: Role) -> Result<(), EngineError> {
         let name = record.name(&self.instance, role);
         let options = RenameContainerOptionsBuilder::default().name(&name).build();
-        match self.docker()?.rename_container(id, options).await.map_err(|source| self.error("rename container", id, source)) {
+        match self
+            .docker()?
+            .rename_container(id, options)
+            .await
+            .map_err(|source| self.error("rename container", id, source))
+        {
             Err(EngineError::Refused { message, .. }) if message.contains("same name") => Ok(()),
             other => other,
         }
@@ -83,7 +102,12 @@ impl Engine {
 
     /// `None` if there is no such container.
     pub(crate) async fn process(&self, id: &str) -> Result<Option<Process>, EngineError> {
-        match self.docker()?.inspect_container(id, None).await.map_err(|source| self.error("inspect container", id, source)) {
+        match self
+            .docker()?
+            .inspect_container(id, None)
+            .await
+            .map_err(|source| self.error("inspect container", id, source))
+        {
             Ok(inspected) => Ok(Some(self.read(&inspected))),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
@@ -92,9 +116,12 @@ impl Engine {
 
     fn read(&self, inspected: &ContainerInspectResponse) -> Process {
         let state = inspected.state.as_ref();
+        // A container between two restarts counts as running to the engine.
+        let (running, restarting) =
+            state.map_or((false, false), |s| (s.running == Some(true), s.restarting == Some(true)));
         Process {
-            // A container between two restarts counts as running to the engine.
-            running: state.is_some_and(|s| s.running.unwrap_or(false) && !s.restarting.unwrap_or(false)),
+            running: running && !restarting,
+            stopped: !running && !restarting,
             exit_code: state.and_then(|s| s.exit_code).unwrap_or_default(),
             out_of_memory: state.and_then(|s| s.oom_killed).unwrap_or_default(),
             address: match self.reach {

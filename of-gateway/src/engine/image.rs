@@ -37,7 +37,8 @@ impl Engine {
             Ok(pulled) => pulled?,
             Err(_) => return Err(ImageError::Timeout { image: image.to_owned(), limit: self.pull_timeout }),
         }
-        let missing = || ImageError::Pull { image: image.to_owned(), message: "the pull brought another image".to_owned() };
+        let missing =
+            || ImageError::Pull { image: image.to_owned(), message: "the pull brought another image".to_owned() };
         self.local_image(image).await?.ok_or_else(missing)
     }
 
@@ -45,9 +46,7 @@ impl Engine {
         match self.docker()?.inspect_image(image).await.map_err(|source| self.error("inspect image", image, source)) {
             Ok(found) => Ok(found.id),
             Err(error) if error.is_missing() => Ok(None),
-            Err(EngineError::Refused { status: 400, message, .. }) => {
-                Err(ImageError::Name(image.to_owned(), message))
-            }
+            Err(EngineError::Refused { status: 400, message, .. }) => Err(ImageError::Name(image.to_owned(), message)),
             Err(error) => Err(error.into()),
         }
     }

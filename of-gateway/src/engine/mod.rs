@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 
-pub use self::error::EngineError;
 pub(crate) use self::container::Process;
+pub use self::error::EngineError;
 pub(crate) use self::image::ImageError;
 pub(crate) use self::observe::{Change, Tail};
 pub(crate) use self::record::{Found, Record, Role};
@@ -73,7 +73,8 @@ impl Engine {
     /// The engine's version, asked once.
     pub(crate) async fn version(&self) -> Result<&str, EngineError> {
         if self.version.get().is_none() {
-            let answer = self.docker()?.version().await.map_err(|source| self.error("ask for", "the version", source))?;
+            let answer =
+                self.docker()?.version().await.map_err(|source| self.error("ask for", "the version", source))?;
             let _ = self.version.set(answer.version.unwrap_or_default());
         }
         Ok(self.version.get().map_or("", String::as_str))

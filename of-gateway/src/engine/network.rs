@@ -16,7 +16,12 @@ impl Engine {
     /// Makes the network if it is not there. The engine picks its addresses.
     pub(crate) async fn ensure_network(&self) -> Result<(), EngineError> {
         let name = self.network();
-        match self.docker()?.inspect_network(&name, None).await.map_err(|source| self.error("inspect network", &name, source)) {
+        match self
+            .docker()?
+            .inspect_network(&name, None)
+            .await
+            .map_err(|source| self.error("inspect network", &name, source))
+        {
             Ok(_) => return Ok(()),
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error),
@@ -27,7 +32,8 @@ impl Engine {
             labels: Some(HashMap::from([(INSTANCE.to_owned(), self.instance.clone())])),
             ..NetworkCreateRequest::default()
         };
-        match self.docker()?.create_network(request).await.map_err(|source| self.error("create network", &name, source)) {
+        match self.docker()?.create_network(request).await.map_err(|source| self.error("create network", &name, source))
+        {
             // Another deployment made it a moment ago.
             Err(error) if error.is_already() => Ok(()),
             other => other.map(drop),
@@ -38,7 +44,11 @@ impl Engine {
     pub(crate) async fn remove_networks(&self) -> Result<usize, EngineError> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{INSTANCE}={}", self.instance)])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker()?.list_networks(Some(options)).await.map_err(|source| self.error("list", "networks", source))?;
+        let found = self
+            .docker()?
+            .list_networks(Some(options))
+            .await
+            .map_err(|source| self.error("list", "networks", source))?;
         let ids: Vec<String> = found.into_iter().filter_map(|network| network.id).collect();
         for id in &ids {
             match self.docker()?.remove_network(id).await.map_err(|source| self.error("remove network", id, source)) {

@@ -53,7 +53,11 @@ impl Engine {
     }
 
     /// The output of a container in the order it was written.
-    pub(crate) fn logs(&self, id: &str, tail: &Tail) -> Result<impl Stream<Item = Result<Bytes, EngineError>> + use<'_>, EngineError> {
+    pub(crate) fn logs(
+        &self,
+        id: &str,
+        tail: &Tail,
+    ) -> Result<impl Stream<Item = Result<Bytes, EngineError>> + use<'_>, EngineError> {
         let lines = tail.lines.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
         let options = LogsOptionsBuilder::default()
             .stdout(true)
@@ -87,7 +91,10 @@ impl Engine {
     }
 
     /// What happens to this installation's containers from `since` (seconds since 1970) on.
-    pub(crate) fn changes(&self, since: i64) -> Result<impl Stream<Item = Result<Change, EngineError>> + use<'_>, EngineError> {
+    pub(crate) fn changes(
+        &self,
+        since: i64,
+    ) -> Result<impl Stream<Item = Result<Change, EngineError>> + use<'_>, EngineError> {
         let filters = HashMap::from([
             ("type", vec!["container".to_owned()]),
             ("label", vec![format!("{INSTANCE}={}", self.instance)]),

@@ -109,7 +109,11 @@ impl Found {
         let name = summary.names.as_ref()?.first()?.trim_start_matches('/').to_owned();
         let running = matches!(
             summary.state,
-            Some(ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::RESTARTING | ContainerSummaryStateEnum::PAUSED)
+            Some(
+                ContainerSummaryStateEnum::RUNNING
+                    | ContainerSummaryStateEnum::RESTARTING
+                    | ContainerSummaryStateEnum::PAUSED
+            )
         );
         let address = match reach {
             Reach::ContainerIp => bridge_address(&summary, network),
@@ -135,8 +139,16 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        let spec = FunctionDeployment { service: "alice-new".into(), image: "i".into(), ..FunctionDeployment::default() };
-        Record { function: "alice-new".into(), generation: 7, index: 0, spec, image_id: "sha256:1".into(), secrets: String::new() }
+        let spec =
+            FunctionDeployment { service: "alice-new".into(), image: "i".into(), ..FunctionDeployment::default() };
+        Record {
+            function: "alice-new".into(),
+            generation: 7,
+            index: 0,
+            spec,
+            image_id: "sha256:1".into(),
+            secrets: String::new(),
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn memory(text: &str) -> Result<i64, InvalidQuantity> {
         _ => return Err(invalid("")),
     };
     let bytes = number.parse::<f64>().map_err(|_| invalid(""))? * factor;
-    if !(bytes >= MIN_MEMORY as f64) {
+    if bytes < MIN_MEMORY as f64 {
         return Err(invalid(" of at least 6Mi"));
     }
     if bytes > i64::MAX as f64 / 2.0 {
@@ -52,7 +52,7 @@ pub(crate) fn cpu(text: &str) -> Result<i64, InvalidQuantity> {
         return Err(invalid(""));
     }
     let nanos = number.parse::<f64>().map_err(|_| invalid(""))? / divisor * NANOS_PER_CPU;
-    if !(nanos >= 10_000_000.0) {
+    if nanos < 10_000_000.0 {
         return Err(invalid(" of at least 10m"));
     }
     if nanos > 1024.0 * NANOS_PER_CPU {

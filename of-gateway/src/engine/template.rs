@@ -31,7 +31,12 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    pub(super) fn body(&self, instance: &str, network: &str, reach: Reach) -> Result<ContainerCreateBody, serde_json::Error> {
+    pub(super) fn body(
+        &self,
+        instance: &str,
+        network: &str,
+        reach: Reach,
+    ) -> Result<ContainerCreateBody, serde_json::Error> {
         let published = reach == Reach::PublishedPort;
         Ok(ContainerCreateBody {
             image: Some(self.record.image_id.clone()),

@@ -76,10 +76,8 @@ async fn send(
             },
         }
     }
-    let mut sender = upstream
-        .connect()
-        .await
-        .map_err(|source| ForwardError::Connect { address: upstream.address, source })?;
+    let mut sender =
+        upstream.connect().await.map_err(|source| ForwardError::Connect { address: upstream.address, source })?;
     match sender.try_send_request(request).await {
         Ok(response) => Ok((sender, response)),
         Err(error) => Err(broken(error.into_error())),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Request, Response};
-use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -142,7 +142,7 @@ async fn chunks_pass_as_they_come() {
     let (go, mut gone) = tokio::sync::mpsc::channel::<()>(1);
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 1024]).await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n").await.unwrap();
         gone.recv().await.unwrap();
         stream.write_all(b"3\r\ntwo\r\n0\r\n\r\n").await.unwrap();

@@ -128,9 +128,8 @@ impl Queue {
     /// Opens (or makes) the queue file and gives back at once what the former process was running.
     pub(crate) async fn open(path: &Path, limits: Limits) -> Result<Self, QueueError> {
         let path = path.to_owned();
-        let store = tokio::task::spawn_blocking(move || Store::open(&path, limits))
-            .await
-            .map_err(|_| QueueError::Closed)??;
+        let store =
+            tokio::task::spawn_blocking(move || Store::open(&path, limits)).await.map_err(|_| QueueError::Closed)??;
         let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
         let touched = Arc::new(Touched::default());
         Writer::spawn(store, receiver, Arc::clone(&touched))?;

@@ -217,21 +217,20 @@ impl Store {
     pub(super) fn extend(&mut self, running: &[i64], lease: Duration) -> rusqlite::Result<Vec<String>> {
         let now = now_ms();
         let until = now.saturating_add(millis(lease));
-        let mut extend = self.connection.prepare_cached("UPDATE calls SET lease_until = ?2 WHERE id = ?1 AND state = 1")?;
+        let mut extend =
+            self.connection.prepare_cached("UPDATE calls SET lease_until = ?2 WHERE id = ?1 AND state = 1")?;
         for id in running {
             extend.execute(params![id, until])?;
         }
         let mut release = self.connection.prepare_cached(
             "UPDATE calls SET state = 0, available_at = ?1 WHERE state = 1 AND lease_until < ?1 RETURNING function",
         )?;
-        let functions = release.query_map([now], |row| row.get(0))?.collect();
-        functions
+        release.query_map([now], |row| row.get(0))?.collect()
     }
 
     pub(super) fn waiting(&self) -> rusqlite::Result<Vec<String>> {
         let mut statement = self.connection.prepare_cached("SELECT DISTINCT function FROM calls WHERE state = 0")?;
-        let functions = statement.query_map([], |row| row.get(0))?.collect();
-        functions
+        statement.query_map([], |row| row.get(0))?.collect()
     }
 
     pub(super) fn dead(&self, function: Option<&str>, limit: usize) -> rusqlite::Result<Vec<DeadLetter>> {
@@ -240,7 +239,7 @@ impl Store {
              WHERE state = 2 AND (?1 IS NULL OR function = ?1) ORDER BY id DESC LIMIT ?2",
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let letters = statement
+        statement
             .query_map(params![function, limit], |row| {
                 Ok(DeadLetter {
                     call_id: row.get(0)?,
@@ -252,8 +251,7 @@ impl Store {
                     died_at: rfc3339(row.get(6)?),
                 })
             })?
-            .collect();
-        letters
+            .collect()
     }
 }
 
@@ -274,8 +272,10 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), QueueError> {
     }
     let number = |name: &str| transaction.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let (id, format) = (number("application_id").map_err(opening)?, number("user_version").map_err(opening)?);
-    let any: Option<i64> =
-        transaction.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |row| row.get(0)).optional().map_err(opening)?;
+    let any: Option<i64> = transaction
+        .query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
+        .optional()
+        .map_err(opening)?;
     match (any, id, format) {
         (None, 0, 0) => {
             transaction.execute_batch(SCHEMA).map_err(opening)?;

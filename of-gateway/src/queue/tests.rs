@@ -46,7 +46,10 @@ async fn a_call_comes_back_as_it_went_in_and_is_forgotten_when_done() {
     let claimed = claim(&queue, "f", 10).await;
     let [got] = claimed.calls.as_slice() else { panic!("one call, not {:?}", claimed.calls) };
     let sent = call("f", "id");
-    assert_eq!((&got.method, &got.path, &got.headers, &got.body), (&sent.method, &sent.path, &sent.headers, &sent.body));
+    assert_eq!(
+        (&got.method, &got.path, &got.headers, &got.body),
+        (&sent.method, &sent.path, &sent.headers, &sent.body)
+    );
     assert_eq!((got.call_id.as_str(), got.attempt, claimed.next), ("id", 1, None));
     assert!(claim(&queue, "f", 10).await.calls.is_empty(), "it is leased");
     queue.settle(got.id, got.attempt, Verdict::Done).await.unwrap();
@@ -88,7 +91,11 @@ async fn dead_letters_are_kept_listed_and_bounded() {
     assert_eq!(dead.iter().map(|letter| letter.call_id.as_str()).collect::<Vec<_>>(), ["4", "3", "2"]);
     assert_eq!((dead[0].status, dead[0].attempts, dead[0].reason.len()), (400, 1, 1999));
     assert!(queue.dead(Some("g".into()), 10).await.unwrap().is_empty());
-    assert_eq!(queue.enqueue(call("f", "4")).await.unwrap(), Enqueued::New, "a dead letter does not swallow a new call");
+    assert_eq!(
+        queue.enqueue(call("f", "4")).await.unwrap(),
+        Enqueued::New,
+        "a dead letter does not swallow a new call"
+    );
 }
 
 #[tokio::test]

@@ -45,7 +45,10 @@ pub(crate) fn namespace(app: &App, namespace: &mut String) -> Result<(), Problem
     if *namespace == app.config.namespace {
         return Ok(());
     }
-    Err(Problem::Invalid(format!("the namespace {namespace} does not exist; this gateway has {}", app.config.namespace)))
+    Err(Problem::Invalid(format!(
+        "the namespace {namespace} does not exist; this gateway has {}",
+        app.config.namespace
+    )))
 }
 
 fn environment(spec: &FunctionDeployment) -> Result<(), Problem> {

@@ -9,6 +9,7 @@ mod remove;
 mod retire;
 mod scale;
 mod start;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,12 +81,7 @@ fn not_of_the_platform(app: &App, name: &str) -> Result<(), Problem> {
 }
 
 /// A name that somebody else holds is a conflict, never an overwrite.
-fn may_replace(
-    existing: Option<&Function>,
-    spec: &FunctionDeployment,
-    name: &str,
-    mode: Mode,
-) -> Result<(), Problem> {
+fn may_replace(existing: Option<&Function>, spec: &FunctionDeployment, name: &str, mode: Mode) -> Result<(), Problem> {
     match existing.map(|existing| &existing.backend) {
         None if mode == Mode::Update => Err(Problem::Missing(format!("the function {name} is not deployed"))),
         Some(Backend::Containers(old)) if owner(&old.spec.labels) != owner(&spec.labels) => {

@@ -26,23 +26,42 @@ pub(crate) struct NotReady {
 }
 
 fn log(lines: &[String]) -> String {
-    if lines.is_empty() { "; it wrote nothing to its log".to_owned() } else { format!("; the end of its log:\n{}", lines.join("\n")) }
+    if lines.is_empty() {
+        "; it wrote nothing to its log".to_owned()
+    } else {
+        format!("; the end of its log:\n{}", lines.join("\n"))
+    }
 }
 
 /// Resolves with the container's address once it answers, or says why it does not.
 pub(super) async fn wait(app: &App, function: &str, id: &str) -> Result<SocketAddr, Problem> {
     let limit = app.config.rollout_timeout;
-    let mut last = "it has no address".to_owned();
+    let mut last = "it does not run yet".to_owned();
     let reason = tokio::select! {
-        ready = poll(&app.engine, id, &mut last) => match ready? {
+        outcome = ready_or_ended(&app.engine, id, &mut last) => match outcome? {
             Ok(address) => return Ok(address),
             Err(process) => ended(&process),
         },
-        () = app.engine.ended(id) => ended(&app.engine.process(id).await?.unwrap_or_default()),
         () = sleep(limit) => format!("was not ready within {limit:?}: {last}"),
     };
     let lines = app.engine.last_lines(id, LAST_LINES).await.unwrap_or_default();
     Err(NotReady { function: function.to_owned(), reason, lines }.into())
+}
+
+/// Its end is noticed at once, but only an inspection is believed: waiting may also be over for other reasons.
+async fn ready_or_ended(engine: &Engine, id: &str, last: &mut String) -> Result<Result<SocketAddr, Process>, Problem> {
+    loop {
+        tokio::select! {
+            polled = poll(engine, id, last) => if let Ok(address) = polled? {
+                return Ok(Ok(address));
+            },
+            () = engine.ended(id) => {}
+        }
+        match engine.process(id).await? {
+            Some(process) if !process.stopped => sleep(FIRST_WAIT).await,
+            gone => return Ok(Err(gone.unwrap_or_default())),
+        }
+    }
 }
 
 fn ended(process: &Process) -> String {

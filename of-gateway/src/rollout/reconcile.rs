@@ -10,6 +10,7 @@ use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::watch::watch;
 use super::{created_at, ready, record_of, scale, start};
 use crate::app::App;
 use crate::engine::{Change, EngineError, Found, Role};
@@ -21,8 +22,6 @@ use crate::proxy::Upstream;
 const PERIOD: Duration = Duration::from_secs(15);
 /// Between two attempts to reach an engine that does not answer.
 const ENGINE_RETRY: Duration = Duration::from_secs(2);
-/// How long a restarted container is watched at a time.
-const WATCH: Duration = Duration::from_secs(600);
 /// Functions looked at side by side.
 const PARALLEL: usize = 8;
 
@@ -101,11 +100,8 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     let live = known.iter().filter(|function| function.containers().is_some());
     let names: BTreeSet<&String> = found.keys().chain(live.map(|function| &function.name)).collect();
     let nothing = Vec::new();
-    let odd: Vec<String> = names
-        .into_iter()
-        .filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing)))
-        .cloned()
-        .collect();
+    let odd: Vec<String> =
+        names.into_iter().filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing))).cloned().collect();
     stream::iter(odd).for_each_concurrent(PARALLEL, |name| one(app, name)).await;
     for replica in known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone) {
         if let Some(upstream) = replica.upstream() {
@@ -132,7 +128,9 @@ fn differs(app: &App, name: &str, found: &[Found]) -> bool {
             let upstream = replica.upstream();
             replica.id == container.id && upstream.is_some() && upstream.map(|u| u.address) == container.address
         }),
-        Role::Parked => containers.parked.as_ref().is_some_and(|parked| parked.id == container.id && !container.running),
+        Role::Parked => {
+            containers.parked.as_ref().is_some_and(|parked| parked.id == container.id && !container.running)
+        }
         Role::Candidate | Role::Leaving => false,
     };
     found.len() != containers.everyone().count() || !found.iter().all(as_known)
@@ -196,7 +194,7 @@ async fn keep_parked(app: &Arc<App>, name: &str, parked: &Found) -> Result<(), E
 async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), EngineError> {
     let known = app.functions.get(name);
     let known = known.as_deref().and_then(Function::containers);
-    let mut replicas = Vec::new();
+    let (mut replicas, mut moved) = (Vec::new(), Vec::new());
     for container in live {
         let same = known.and_then(|known| known.replicas.iter().find(|replica| replica.id == container.id));
         let replica = same.cloned().unwrap_or_else(|| Replica::new(container.id.clone(), container.record.index, None));
@@ -205,23 +203,28 @@ async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), Eng
             app.engine.start(&container.id).await?;
         }
         if replica.upstream().map(|upstream| upstream.address) != container.address || container.address.is_none() {
-            take_address(app, &replica, container.address).await;
+            moved.push((Arc::clone(&replica), container.address));
         }
         replicas.push(replica);
     }
     // Replicas that vanished keep their place without an address, until they are restored.
     for lost in known.into_iter().flat_map(|known| &known.replicas) {
-        if !live.iter().any(|container| container.id == lost.id) && known.is_some_and(|k| k.generation == live[0].record.generation) {
+        if !live.iter().any(|container| container.id == lost.id)
+            && known.is_some_and(|k| k.generation == live[0].record.generation)
+        {
             lost.set_upstream(None);
             replicas.push(Arc::clone(lost));
         }
     }
     put(app, name, &live[0], replicas, None);
+    for (replica, address) in moved {
+        take_address(app, name, &replica, address).await;
+    }
     Ok(())
 }
 
 /// One that answers at once is used at once; another is watched until it does.
-async fn take_address(app: &Arc<App>, replica: &Arc<Replica>, address: Option<SocketAddr>) {
+async fn take_address(app: &Arc<App>, name: &str, replica: &Arc<Replica>, address: Option<SocketAddr>) {
     replica.set_upstream(None);
     if let Some(address) = address
         && ready::probe(address).await.is_ok()
@@ -229,17 +232,7 @@ async fn take_address(app: &Arc<App>, replica: &Arc<Replica>, address: Option<So
         return replica.set_upstream(Some(Upstream::new(address)));
     }
     if replica.begin_watch() {
-        let (app, replica) = (Arc::clone(app), Arc::clone(replica));
-        app.tasks.clone().spawn(async move {
-            let address = tokio::select! {
-                () = app.shutdown.cancelled() => None,
-                address = ready::wait_again(&app.engine, &replica.id, WATCH) => address,
-            };
-            replica.end_watch();
-            if let Some(address) = address {
-                replica.set_upstream(Some(Upstream::new(address)));
-            }
-        });
+        app.tasks.spawn(watch(Arc::clone(app), name.to_owned(), Arc::clone(replica)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{record_of, reconcile, retire};
+use super::{reconcile, record_of, retire};
 use crate::app::App;
 use crate::engine::Role;
 use crate::functions::Backend;

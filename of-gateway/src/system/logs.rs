@@ -46,7 +46,8 @@ pub(crate) async fn read(State(app): State<Arc<App>>, RawQuery(query): RawQuery)
         .try_acquire_owned()
         .map_err(|_| Problem::TooMany("too many logs are being read; try again later".to_owned()))?;
     let of_instance = |id: &str| wanted.instance.as_deref().is_none_or(|instance| id.starts_with(instance));
-    let ids: Vec<String> = containers.everyone().map(|replica| replica.id.clone()).filter(|id| of_instance(id)).collect();
+    let ids: Vec<String> =
+        containers.everyone().map(|replica| replica.id.clone()).filter(|id| of_instance(id)).collect();
     let lines = stream(Arc::clone(&app), wanted, ids, permit);
     let kind = HeaderValue::from_static("application/x-ndjson");
     Ok(([(CONTENT_TYPE, kind)], Body::from_stream(lines)).into_response())
@@ -88,7 +89,7 @@ fn stream(
         let (app, wanted, sender) = (Arc::clone(&app), Arc::clone(&wanted), sender.clone());
         readers.spawn(async move {
             tokio::select! {
-                () = app.shutdown.cancelled() => {}
+                () = app.closing.cancelled() => {}
                 () = tokio::time::sleep(app.config.log_timeout) => {}
                 () = sender.closed() => {}
                 () = copy(&app, &wanted, &id, &sender) => {}

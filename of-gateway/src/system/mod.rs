@@ -14,7 +14,8 @@ use crate::problem::Problem;
 
 /// The body as JSON, whatever its content type says: clients differ there.
 fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::Invalid(format!("the body is not the JSON expected: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::Invalid(format!("the body is not the JSON expected: {error}")))
 }
 
 /// Parameters of a query; of a repeated one the last holds.
@@ -26,7 +27,12 @@ impl Query {
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     fn flag(&self, name: &str) -> Result<bool, Problem> {

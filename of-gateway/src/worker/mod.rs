@@ -97,7 +97,10 @@ impl Worker {
         loop {
             let wants = self.lanes.wants(now_ms());
             if wants.is_empty() {
-                return Ok(self.lanes.next_due().map(|at| Duration::from_millis(at.saturating_sub(now_ms()).max(1).unsigned_abs())));
+                return Ok(self
+                    .lanes
+                    .next_due()
+                    .map(|at| Duration::from_millis(at.saturating_sub(now_ms()).max(1).unsigned_abs())));
             }
             let claimed = self.app.queue.claim(wants.clone(), LEASE).await?;
             for (want, claimed) in wants.iter().zip(claimed) {
@@ -163,7 +166,10 @@ impl Worker {
             return;
         }
         self.running.shutdown().await;
-        tracing::warn!(calls = self.tasks.len(), "Queued calls were interrupted; they are made again after the next start.");
+        tracing::warn!(
+            calls = self.tasks.len(),
+            "Queued calls were interrupted; they are made again after the next start."
+        );
         for running in self.tasks.into_values() {
             if let Err(error) = self.app.queue.settle(running.id, running.attempt, Verdict::Released).await {
                 tracing::error!(%error, "An interrupted call cannot be given back; it is at the next start.");

@@ -67,7 +67,10 @@ async fn attempt(app: &Arc<App>, call: &Call) -> Outcome {
     let started = Instant::now();
     let Some(function) = app.functions.get(&call.function) else {
         let reason = format!("the function {} is not deployed", call.function);
-        return Outcome { missing: true, ..Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, started.elapsed()) };
+        return Outcome {
+            missing: true,
+            ..Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, started.elapsed())
+        };
     };
     let request = match request(call) {
         Ok(request) => request,
@@ -89,8 +92,7 @@ async fn attempt(app: &Arc<App>, call: &Call) -> Outcome {
 }
 
 fn request(call: &Call) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(&call.method).uri(&call.path).body(Body::from(call.body.clone()))?;
+    let mut request = Request::builder().method(&call.method).uri(&call.path).body(Body::from(call.body.clone()))?;
     *request.headers_mut() = call.headers.clone();
     request.headers_mut().insert(CONTENT_LENGTH, call.body.len().into());
     callback::strip(request.headers_mut());
@@ -102,7 +104,9 @@ fn request(call: &Call) -> Result<Request<Body>, http::Error> {
 async fn read(body: Body, whole: bool) -> Result<Bytes, String> {
     if whole {
         let collected = Limited::new(body, MAX_ANSWER).collect().await;
-        return collected.map(http_body_util::Collected::to_bytes).map_err(|error| format!("the answer cannot be read: {error}"));
+        return collected
+            .map(http_body_util::Collected::to_bytes)
+            .map_err(|error| format!("the answer cannot be read: {error}"));
     }
     let mut body = body;
     let mut kept = Bytes::new();
@@ -120,7 +124,11 @@ async fn read(body: Body, whole: bool) -> Result<Bytes, String> {
 fn reason(status: StatusCode, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(500)]);
     let text = text.trim();
-    if text.is_empty() { format!("the function answered {status}") } else { format!("the function answered {status}: {text}") }
+    if text.is_empty() {
+        format!("the function answered {status}")
+    } else {
+        format!("the function answered {status}: {text}")
+    }
 }
 
 fn retry_of(app: &App, function: &str) -> Retry {

@@ -17,6 +17,7 @@ use crate::without_engine;
 type Seen = (http::request::Parts, Vec<u8>);
 
 /// Hands over every request it gets.
+#[expect(clippy::unwrap_used, reason = "test helper")]
 fn witness() -> (Router, mpsc::UnboundedReceiver<Seen>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let take = move |request: Request| {
@@ -31,6 +32,7 @@ fn witness() -> (Router, mpsc::UnboundedReceiver<Seen>) {
     (Router::new().fallback(take), receiver)
 }
 
+#[expect(clippy::unwrap_used, reason = "test helper")]
 /// Fails with these statuses, one after the other, then succeeds.
 fn flaky(statuses: &'static [u16]) -> (Router, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
@@ -124,7 +126,8 @@ async fn the_answer_goes_to_the_callback_with_all_its_headers() {
     let functions = [("witness", router), ("callback", callback), ("wrong", wrong)];
     let gateway = Running::start(without_engine(dir.path(), functions)).await;
     let to = gateway.at("/function/callback/here");
-    let post = |name: &str| gateway.http.post(gateway.at(&format!("/async-function/{name}"))).header("x-callback-url", &to);
+    let post =
+        |name: &str| gateway.http.post(gateway.at(&format!("/async-function/{name}"))).header("x-callback-url", &to);
     post("witness").header("x-call-id", "c1").send().await.unwrap();
     let (head, _) = calls.recv().await.unwrap();
     assert!(!head.headers.contains_key("x-callback-url"), "the function does not see it");
@@ -153,7 +156,9 @@ async fn a_slow_function_does_not_block_the_others_and_keeps_its_limit() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = without_engine(dir.path(), [("quick", router)]);
     config.async_concurrency = 2;
-    config.platform.push(PlatformFunction { concurrency: 3, ..PlatformFunction::new("slow", Router::new().route("/", slow)) });
+    config
+        .platform
+        .push(PlatformFunction { concurrency: 3, ..PlatformFunction::new("slow", Router::new().route("/", slow)) });
     let gateway = Running::start(config).await;
     for _ in 0..10 {
         gateway.http.post(gateway.at("/async-function/slow")).send().await.unwrap();

@@ -16,6 +16,7 @@ use crate::support::{Running, answer, eventually};
 use crate::without_engine;
 
 /// Answers with method, path and query; repeats the headers it got with an `got-` before their names.
+#[expect(clippy::unwrap_used, reason = "test helper")]
 fn mirror() -> Router {
     Router::new().fallback(any(|request: Request| async move {
         let mut response = Response::new(Body::from(format!("{} {}", request.method(), request.uri())));
@@ -50,7 +51,8 @@ async fn the_function_sees_its_own_path_and_the_callers_marks() {
     assert!(header("x-served-by").unwrap().starts_with("of-gateway/"));
 
     let marked = gateway.http.get(gateway.at("/function/mirror"));
-    let marked = marked.header("x-call-id", "mine").header("x-forwarded-for", "1.2.3.4").header("x-forwarded-host", "h");
+    let marked =
+        marked.header("x-call-id", "mine").header("x-forwarded-for", "1.2.3.4").header("x-forwarded-host", "h");
     let headers = marked.send().await.unwrap().headers().clone();
     for (name, value) in [("x-call-id", "mine"), ("got-x-forwarded-for", "1.2.3.4"), ("got-x-forwarded-host", "h")] {
         assert_eq!(headers[name], value);
@@ -89,7 +91,10 @@ async fn bodies_stream_both_ways_without_being_collected() {
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_413() {
-    let take = Router::new().route("/", post(|body: Body| async { body.collect().await.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::OK) }));
+    let take = Router::new().route(
+        "/",
+        post(|body: Body| async { body.collect().await.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::OK) }),
+    );
     let dir = tempfile::tempdir().unwrap();
     let mut config = without_engine(dir.path(), [("take", take)]);
     config.max_body = 1000;
@@ -111,11 +116,16 @@ async fn a_function_that_hangs_or_panics_is_answered_for() {
     }
     let dir = tempfile::tempdir().unwrap();
     let mut config = without_engine(dir.path(), [("fall", Router::new().route("/", get(fall)))]);
-    config.platform.push(PlatformFunction { timeout: Duration::from_millis(50), ..PlatformFunction::new("hang", hang) });
+    config
+        .platform
+        .push(PlatformFunction { timeout: Duration::from_millis(50), ..PlatformFunction::new("hang", hang) });
     let gateway = Running::start(config).await;
     for (name, status) in [("hang", 502), ("fall", 500)] {
         let response = gateway.http.get(gateway.at(&format!("/function/{name}"))).send().await.unwrap();
-        assert_eq!((response.status().as_u16(), &response.headers()["x-openfaas-internal"]), (status, &"proxy".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-openfaas-internal"]),
+            (status, &"proxy".parse().unwrap())
+        );
     }
     gateway.stop().await;
 }

@@ -66,7 +66,8 @@ async fn killed_at_any_moment_of_a_deployment_there_is_one_container_after_it() 
     for round in 1..=12 {
         // A deployment takes some 300 to 600 ms here; the moments of death lie all over it.
         let spec = version(round);
-        let outcome = tokio::time::timeout(Duration::from_millis(60 * round as u64), program.deploy(&http, &spec)).await;
+        let outcome =
+            tokio::time::timeout(Duration::from_millis(60 * round as u64), program.deploy(&http, &spec)).await;
         program.kill();
         program = Program::start(&bench);
         let live = eventually("the function to answer", async || program.version(&http).await).await;

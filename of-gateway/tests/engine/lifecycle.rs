@@ -15,7 +15,8 @@ async fn a_function_is_deployed_called_described_and_removed() {
     assert_eq!(gateway.put(&spec).await.0, 404, "PUT does not create");
     gateway.deployed(&spec).await;
     assert_eq!(gateway.get("/function/hello/version").await, (200, "x".to_owned()));
-    let (status, text) = answer(gateway.http.post(gateway.at("/function/hello")).body("ping").send().await.unwrap()).await;
+    let (status, text) =
+        answer(gateway.http.post(gateway.at("/function/hello")).body("ping").send().await.unwrap()).await;
     assert_eq!((status, text.as_str()), (200, "ping"));
     let shown = gateway.system_get("/system/function/hello?usage=1").await;
     assert_eq!((&shown["labels"]["a"], &shown["envVars"]["VERSION"]), (&json!("b"), &json!("x")));
@@ -103,7 +104,9 @@ async fn an_image_is_found_by_its_id_in_every_spelling() {
     let gateway = bench.gateway().await;
     let id = bench.docker.inspect_image(&bench.images[1]).await.unwrap().id.unwrap();
     let repository = bench.images[0].split_once(':').unwrap().0;
-    for (index, image) in [id.clone(), format!("{repository}@{id}"), format!("{repository}:one@{id}")].iter().enumerate() {
+    for (index, image) in
+        [id.clone(), format!("{repository}@{id}"), format!("{repository}:one@{id}")].iter().enumerate()
+    {
         let name = format!("by-id-{index}");
         gateway.deployed(&json!({"service": name, "image": image})).await;
         assert_eq!(gateway.get(&format!("/function/{name}/version")).await.1, "two", "{image}");
@@ -127,7 +130,10 @@ async fn a_function_scales_up_down_to_zero_and_back() {
     let parked = bench.containers(&gateway.instance, "elastic").await;
     assert!(parked.len() == 1 && parked[0].0.ends_with("-zero") && parked[0].2 == "exited", "{parked:?}");
     let response = gateway.http.get(gateway.at("/function/elastic")).send().await.unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["x-openfaas-internal"]), (503, &"proxy".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["x-openfaas-internal"]),
+        (503, &"proxy".parse().unwrap())
+    );
     assert_eq!(gateway.function("elastic").await.get("replicas"), None, "zero is left out");
     gateway.stop().await;
 
@@ -149,7 +155,8 @@ async fn logs_come_as_lines_and_are_followed() {
     for word in ["alpha", "beta", "gamma"] {
         gateway.get(&format!("/function/chatty/log/{word}")).await;
     }
-    let lines = |text: &str| -> Vec<serde_json::Value> { text.lines().map(|l| serde_json::from_str(l).unwrap()).collect() };
+    let lines =
+        |text: &str| -> Vec<serde_json::Value> { text.lines().map(|l| serde_json::from_str(l).unwrap()).collect() };
     let read = |query: &str| gateway.system(Method::GET, &format!("/system/logs?name=chatty{query}")).send();
     let all = eventually("all lines", async || {
         let all = lines(&read("").await.unwrap().text().await.unwrap());

@@ -1,4 +1,6 @@
-use bollard::query_parameters::{KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder};
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
 
 use crate::bench::Bench;
 use crate::support::{Running, eventually};
@@ -66,7 +68,10 @@ async fn a_restarted_gateway_takes_everything_over() {
     }
     let gateway = bench.gateway().await;
     assert_eq!(gateway.get("/function/kept/version").await, (200, "one".to_owned()), "served from the first moment on");
-    eventually("the stopped replica", async || (gateway.function("kept").await["availableReplicas"] == 2).then_some(())).await;
+    eventually("the stopped replica", async || {
+        (gateway.function("kept").await["availableReplicas"] == 2).then_some(())
+    })
+    .await;
     let mut ids = bench.containers(&gateway.instance, "kept").await.into_iter().map(|c| c.1).collect::<Vec<_>>();
     let mut expected = before.into_iter().map(|c| c.1).collect::<Vec<_>>();
     ids.sort();

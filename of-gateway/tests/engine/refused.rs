@@ -24,7 +24,13 @@ async fn a_version_that_does_not_become_ready_leaves_the_old_one_live() {
     let mode = |mode: &str| with(bench.spec("solid"), json!({"envVars": {"MODE": mode}, "limits": {"memory": "32Mi"}}));
     refused(&gateway, &mode("exit"), 422, &["exit code 3", "line 30", "fatal: no database"]).await;
     assert!(!gateway.put(&mode("exit")).await.1.contains("line 5\n"), "only the last lines");
-    refused(&gateway, &mode("deaf"), 422, &["not ready within 3s", "nothing listens on port 8080", "starting in mode deaf"]).await;
+    refused(
+        &gateway,
+        &mode("deaf"),
+        422,
+        &["not ready within 3s", "nothing listens on port 8080", "starting in mode deaf"],
+    )
+    .await;
     refused(&gateway, &mode("unready"), 422, &["/_/ready answers 503"]).await;
     refused(&gateway, &mode("hungry"), 422, &["exit code 137"]).await;
     assert_eq!(bench.containers(&gateway.instance, "solid").await, before, "nothing is left over");
