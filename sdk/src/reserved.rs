@@ -31,11 +31,13 @@ const FUNCTIONS: [&str; 20] = [
 ];
 
 /// Secrets of the platform that are kept where tenants' secrets are.
-const SECRETS: [&str; 22] = [
+const SECRETS: [&str; 24] = [
     "aws-ecr-createrepo-credentials",
     "basic-auth-password",
     "basic-auth-user",
     "builder-payload-secret",
+    "customers",
+    "git-platform-token",
     "github-app-key",
     "github-token",
     "github-webhook-secret",
