@@ -1,4 +1,5 @@
 //! Repositories over smart HTTP, by the real git program.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What the pusher sees while the pipeline works.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 

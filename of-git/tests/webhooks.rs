@@ -1,4 +1,5 @@
 //! The webhooks that pushes send.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod support;
 
@@ -7,6 +8,8 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use serde_json::Value;
 use support::{Host, Platform, WEBHOOK_SECRET, Work, config, deploy_everything, remote_lines, stderr, until};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::ChildStderr;
 
 /// Waits until the outbox is empty.
 async fn until_sent(data: &std::path::Path) {
@@ -136,26 +139,34 @@ async fn force_pushes_tags_and_deletions_are_told_as_such() {
     assert_eq!((&deleted["before"], &deleted["ref"]), (&first.into(), &"refs/heads/feature".into()));
 }
 
+async fn next_line_with(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) -> bool {
+    let found = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains(text) {
+                return true;
+            }
+        }
+        false
+    };
+    tokio::time::timeout(support::DEADLINE, found).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_webhook_waits_until_the_platform_is_there() {
     let data = tempfile::tempdir().unwrap();
-    let gone = Platform::start().await.address;
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    assert_ne!(gone, free);
     let host = Host::start(config(data.path(), free)).await;
     let work = Work::new().await;
     work.commit("a", "1").await;
     let url = host.url("alice", "alice/hello");
-    let child = work.command(&["push", &url, "main"]).spawn().unwrap();
-    let folder = data.path().join("git/deliveries");
-    until(|| folder.exists() && waiting(&folder) == 1).await;
+    let mut child = work.command(&["push", &url, "main"]).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told = next_line_with(&mut said, "the platform does not answer").await;
+    assert!(told, "the pusher is told why nothing happens");
     let platform = Platform::start_on(free).await;
     deploy_everything(&platform, &host);
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success());
-    let said = remote_lines(&output);
-    assert_eq!(said.last().unwrap(), "Deployed");
-    assert!(said[0].contains("the platform does not answer"), "{said:?}");
+    assert!(next_line_with(&mut said, "Deployed").await);
+    assert!(child.wait().await.unwrap().success());
     until_sent(data.path()).await;
     assert_eq!(platform.webhooks().len(), 1);
 }

@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod connections;
+mod domain;
+mod handler;
+mod outside;
+mod ownership;
+mod path;
+mod reply;
+mod route;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use domain::{Domain, InvalidDomain};
+
+use handler::Router;
+
+/// How often idle connections to the services behind are looked through.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Routes requests until `shutdown` is cancelled, then lets open ones end.
+///
+/// # Errors
+/// When the configuration names an upstream that cannot be used.
+pub async fn serve(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let router = Arc::new(Router::new(&config, shutdown)?);
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            router.sweep();
+        }
+    };
+    tokio::select! {
+        () = connections::serve(router.clone(), listener, config.max_connections) => {}
+        () = sweeping => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The router's own answers.
+
+use http::{Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use upstream::{Answer, ForwardError, Inbound};
+
+use crate::connections::Slot;
+use crate::route::Refusal;
+
+/// An upstream's answer, or one of the router's own.
+pub(crate) type Body = Either<Answer<Inbound, Option<Slot>>, Full<bytes::Bytes>>;
+
+/// A short text.
+pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
+    let mut response = Response::new(Either::Right(Full::from(format!("{sentence}\n"))));
+    *response.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// What this place is.
+pub(crate) fn about(domain: &str) -> Response<Body> {
+    text(StatusCode::OK, &format!("OpenFaaS Cloud. Functions are at <owner>.{domain}/<function>."))
+}
+
+/// The answer to a request that goes nowhere.
+pub(crate) fn refuse(refusal: &Refusal, host: &str, path: &str) -> Response<Body> {
+    match refusal {
+        Refusal::BadHost => text(StatusCode::BAD_REQUEST, "The request has to name exactly one well-formed host."),
+        Refusal::BadPath(reason) => text(StatusCode::BAD_REQUEST, &format!("The path is not served: {reason}.")),
+        Refusal::Unknown => not_found(host, path),
+    }
+}
+
+/// Nothing is there. Both names are checked before this, so they hold no surprises.
+pub(crate) fn not_found(host: &str, path: &str) -> Response<Body> {
+    let name: String = path.trim_start_matches('/').split('/').next().unwrap_or_default().chars().take(64).collect();
+    let sentence = if name.is_empty() {
+        format!("There is nothing at {host}/. Functions are at {host}/<function>.")
+    } else {
+        format!("There is no function '{name}' at {host}.")
+    };
+    text(StatusCode::NOT_FOUND, &sentence)
+}
+
+/// Nobody knows whose the function is.
+pub(crate) fn unclear() -> Response<Body> {
+    text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "It cannot be told at the moment whether this function is here. Try again soon.",
+    )
+}
+
+/// A request's body is longer than is taken.
+pub(crate) fn too_long(limit: u64) -> Response<Body> {
+    text(StatusCode::PAYLOAD_TOO_LARGE, &format!("A request may have a body of at most {limit} bytes."))
+}
+
+/// The upstream gave no answer.
+pub(crate) fn failed(error: &ForwardError, limit: u64) -> Response<Body> {
+    match error {
+        ForwardError::Timeout(after) => {
+            text(StatusCode::GATEWAY_TIMEOUT, &format!("There was no answer within {} seconds.", after.as_secs_f32()))
+        }
+        ForwardError::TooLong => too_long(limit),
+        ForwardError::ClientGone => text(StatusCode::REQUEST_TIMEOUT, "The request did not come to its end in time."),
+        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked => {
+            text(StatusCode::BAD_GATEWAY, "The service behind this address gave no answer.")
+        }
+    }
+}

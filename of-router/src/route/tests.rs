@@ -1,0 +1,198 @@
+use super::*;
+
+fn go(authority: &str, path: &str) -> Result<Route, Refusal> {
+    decide(&"example.com".parse().unwrap(), authority, path)
+}
+
+/// The upstream path of a function's route.
+fn upstream(authority: &str, path: &str) -> Option<String> {
+    match go(authority, path) {
+        Ok(Route::Function { path, .. } | Route::Platform { path }) => Some(path),
+        _ => None,
+    }
+}
+
+#[test]
+fn owners_functions_are_found_by_host_and_first_part() {
+    let cases = [
+        ("alice.example.com", "/greet", "/function/alice-greet"),
+        ("alice.example.com:8000", "/greet/", "/function/alice-greet/"),
+        ("Alice.Example.com.", "/greet/a/b", "/function/alice-greet/a/b"),
+        ("alice.example.com", "/greet/%C3%A9/x.y", "/function/alice-greet/%C3%A9/x.y"),
+        ("a-b.example.com", "/c", "/function/a-b-c"),
+    ];
+    for (host, path, expected) in cases {
+        assert_eq!(upstream(host, path).as_deref(), Some(expected), "{host}{path}");
+    }
+    let Ok(Route::Function { owner, service, .. }) = go("a.example.com", "/b-c") else { panic!("no function") };
+    assert_eq!((owner.as_str(), service.as_str()), ("a", "a-b-c"), "the owner is the host's, whatever the name says");
+}
+
+#[test]
+fn three_names_of_the_platform_are_public_and_no_others() {
+    assert_eq!(upstream("system.example.com", "/github-event").as_deref(), Some("/function/github-event"));
+    assert_eq!(upstream("system.example.com", "/gitlab-event/").as_deref(), Some("/function/gitlab-event/"));
+    assert_eq!(upstream("system.example.com", "/dashboard/alice").as_deref(), Some("/function/system-dashboard/alice"));
+    let others = [
+        "git-tar",
+        "buildshiprun",
+        "github-push",
+        "github-status",
+        "garbage-collect",
+        "import-secrets",
+        "pipeline-log",
+        "list-functions",
+        "audit-event",
+        "echo",
+        "function-logs",
+        "register-image",
+        "system-dashboard",
+        "GITHUB-EVENT",
+        "github-event2",
+        "github-even",
+        "github-event;x",
+        "github%2devent",
+        "function",
+        "async-function",
+    ];
+    for name in others {
+        assert_eq!(go("system.example.com", &format!("/{name}")), Err(Refusal::Unknown), "{name}");
+        assert_eq!(go("system.example.com", &format!("/{name}/github-event")), Err(Refusal::Unknown), "{name}");
+    }
+}
+
+#[test]
+fn an_owner_whose_name_makes_a_platform_name_reaches_nothing() {
+    assert_eq!(go("github.example.com", "/push"), Err(Refusal::Unknown));
+    assert_eq!(go("git.example.com", "/tar"), Err(Refusal::Unknown));
+    assert_eq!(go("system.example.com", "/metrics"), Err(Refusal::Unknown));
+    assert_eq!(go("audit.example.com", "/event"), Err(Refusal::Unknown));
+}
+
+#[test]
+fn the_git_host_shows_repositories_only() {
+    let good =
+        ["/alice/hello.git/info/refs", "/alice/hello.git/git-upload-pack", "/Alice/He_l.lo.git/git-receive-pack"];
+    for path in good {
+        assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
+    }
+    let bad = [
+        "/",
+        "/alice",
+        "/alice/hello.git",
+        "/alice/hello/info/refs",
+        "/alice/.git/info/refs",
+        "/api/v3/repos/a/b/check-runs",
+        "/-/x.git/info/refs",
+    ];
+    for path in bad {
+        assert_eq!(go("git.example.com", path), Err(Refusal::Unknown), "{path}");
+    }
+}
+
+#[test]
+fn nothing_else_is_anywhere() {
+    let cases = [
+        ("example.com", "/greet"),
+        ("www.example.com", "/greet"),
+        ("auth.example.com", "/greet"),
+        ("alice.example.com", "/"),
+        ("alice.example.com", "/Greet"),
+        ("alice.example.com", "/gr%65et"),
+        ("alice.example.com", "/greet;x"),
+        ("alice.example.com", "/-greet"),
+        ("alice.example.com", "/gr.eet"),
+        ("x.alice.example.com", "/greet"),
+        ("evil.org", "/greet"),
+        ("127.0.0.1:8000", "/greet"),
+        ("[::1]", "/greet"),
+    ];
+    for (host, path) in cases {
+        assert_eq!(go(host, path), Err(Refusal::Unknown), "{host}{path}");
+    }
+    let long = format!("/{}", "f".repeat(60));
+    assert_eq!(go("alice.example.com", &long), Err(Refusal::Unknown));
+    assert_eq!(go("example.com", "/"), Ok(Route::About));
+    assert_eq!(go("system.example.com", "/"), Ok(Route::About));
+    assert_eq!(go("127.0.0.1:8000", "/healthz"), Ok(Route::Health));
+}
+
+/// A server behind us may decode the path and clean it up. For every path made of hostile parts, what it would
+/// come to then has to be the function that was decided on.
+#[test]
+fn no_path_means_another_function_to_a_server_that_decodes_and_cleans() {
+    let parts = [
+        "greet",
+        "..",
+        ".",
+        "",
+        "%2e%2e",
+        "%2E.",
+        "..%2f",
+        "%2f",
+        "%5c",
+        "..;",
+        ";",
+        "%3b",
+        "%00",
+        "%252e%252e",
+        "bob-secret",
+        "%2e%2e%2fbob-secret",
+        "a;..",
+        "%",
+        "%c0%ae%c0%ae",
+        "...",
+        "..%00",
+        "\\..\\",
+    ];
+    let mut passed = 0;
+    for a in parts {
+        for b in parts {
+            for c in parts {
+                let path = format!("/{a}/{b}/{c}");
+                if let Ok(Route::Function { service, path, .. }) = go("alice.example.com", &path) {
+                    passed += 1;
+                    let seen = clean(&decode(&decode(&path)));
+                    assert!(seen.starts_with(&format!("/function/{service}/")), "{path} would be {seen}");
+                }
+            }
+        }
+    }
+    assert!(passed > 10, "harmless paths do pass");
+}
+
+fn decode(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let mut out = Vec::new();
+    let mut index = 0;
+    while index < bytes.len() {
+        let hex = path.get(index + 1..index + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (bytes[index], hex) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                index += 3;
+            }
+            (byte, _) => {
+                out.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Cuts parameters, takes backslashes for slashes and resolves dots: the most that any server does.
+fn clean(path: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    let path = path.replace('\\', "/");
+    for part in path.split('/').map(|part| part.split(';').next().unwrap_or_default()) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    format!("/{}/", out.join("/"))
+}

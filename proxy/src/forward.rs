@@ -1,0 +1,133 @@
+//! One request to one server.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::Answer;
+use crate::headers::{is_upgrade, strip_hop_by_hop};
+use crate::inbound::InboundError;
+use crate::pool::Upstream;
+use crate::tunnel;
+
+/// How many pooled connections may turn out dead before a new one is made.
+const DEAD_CONNECTIONS: usize = 4;
+
+/// How long a server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the answer's head is there; the time for the request's body counts.
+    pub head: Duration,
+    /// Between two parts of the answer's body.
+    pub pause: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// The server cannot be reached.
+    #[error("cannot connect to {authority}")]
+    Connect {
+        /// The server.
+        authority: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The server broke the connection.
+    #[error("the server broke the connection before it answered")]
+    Broken(#[source] hyper::Error),
+    /// The server took too long.
+    #[error("the server did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The server left HTTP although nobody asked it to.
+    #[error("the server changed the protocol unasked")]
+    Unasked,
+    /// The request's body is too long.
+    #[error("the request's body is too long")]
+    TooLong,
+    /// The client stopped sending.
+    #[error("the client did not send its request to the end")]
+    ClientGone,
+}
+
+/// Sends a request, whose target has to be in origin form, and returns the answer when its head is there.
+/// `guard` is dropped when the answer or the tunnel has ended. Dropping the future or the answer cancels the request.
+///
+/// # Errors
+/// When there is no answer; nothing was sent to the client then.
+pub async fn forward<B, G>(
+    upstream: &Arc<Upstream<B>>,
+    mut request: Request<B>,
+    guard: G,
+    limits: Limits,
+    shutdown: &CancellationToken,
+) -> Result<Response<Answer<B, G>>, ForwardError>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    G: Send + 'static,
+{
+    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    strip_hop_by_hop(request.headers_mut());
+    *request.version_mut() = Version::HTTP_11;
+    let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
+    let (sender, mut response) = sent.map_err(|_| ForwardError::Timeout(limits.head))??;
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let server = switching.then(|| hyper::upgrade::on(&mut response));
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    match (client, server) {
+        (Some(client), Some(server)) => {
+            tokio::spawn(tunnel::run(client, server, guard, shutdown.clone()));
+            Ok(response.map(|_| Answer::empty()))
+        }
+        (None, Some(_)) => Err(ForwardError::Unasked),
+        (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
+    }
+}
+
+async fn send<B>(
+    upstream: &Upstream<B>,
+    mut request: Request<B>,
+) -> Result<(SendRequest<B>, Response<Incoming>), ForwardError>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    for _ in 0..DEAD_CONNECTIONS {
+        let Some(mut sender) = upstream.take() else { break };
+        match sender.try_send_request(request).await {
+            Ok(response) => return Ok((sender, response)),
+            Err(mut error) => match error.take_message() {
+                // The server had closed it and nothing was written, so nothing can happen twice.
+                Some(unsent) => request = unsent,
+                None => return Err(judge(error.into_error())),
+            },
+        }
+    }
+    let connecting = upstream.connect().await;
+    let mut sender =
+        connecting.map_err(|source| ForwardError::Connect { authority: upstream.authority().to_owned(), source })?;
+    let response = sender.try_send_request(request).await.map_err(|error| judge(error.into_error()))?;
+    Ok((sender, response))
+}
+
+/// A request that breaks may do so because of its own body.
+fn judge(error: hyper::Error) -> ForwardError {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        match cause.downcast_ref::<InboundError>() {
+            Some(InboundError::TooLong(_)) => return ForwardError::TooLong,
+            Some(_) => return ForwardError::ClientGone,
+            None => next = cause.source(),
+        }
+    }
+    ForwardError::Broken(error)
+}

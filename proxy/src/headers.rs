@@ -1,0 +1,75 @@
+//! Headers that are about one connection and must not travel on.
+
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+
+/// RFC 9110 7.6.1, and the two that never were in a standard.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// True if this message leaves HTTP, or asks to.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE) && connection_options(headers).any(|o| o.eq_ignore_ascii_case("upgrade"))
+}
+
+/// Removes what concerns one connection, also what `Connection` says does. An upgrade stays one.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let protocol = is_upgrade(headers).then(|| headers.get(header::UPGRADE).cloned()).flatten();
+    if headers.contains_key(header::CONNECTION) {
+        let listed: Vec<HeaderName> = connection_options(headers).filter_map(|o| o.parse().ok()).collect();
+        listed.into_iter().for_each(|name| drop(headers.remove(name)));
+    }
+    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
+    if let Some(protocol) = protocol {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, protocol);
+    }
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn what_concerns_one_connection_stays_behind() {
+        let mut given = headers(&[
+            ("connection", "close, X-Private"),
+            ("x-private", "1"),
+            ("keep-alive", "5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authorization", "Basic x"),
+            ("upgrade", "h2c"),
+            ("x-kept", "1"),
+        ]);
+        strip_hop_by_hop(&mut given);
+        assert_eq!(given, headers(&[("x-kept", "1")]));
+    }
+
+    #[test]
+    fn an_upgrade_stays_one() {
+        let mut given = headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        assert!(is_upgrade(&given));
+        strip_hop_by_hop(&mut given);
+        assert_eq!(given, headers(&[("connection", "upgrade"), ("upgrade", "websocket")]));
+        assert!(!is_upgrade(&headers(&[("upgrade", "websocket")])));
+    }
+}
