@@ -43,7 +43,10 @@ impl Env {
             .collect();
         let folder = vars.get("secret_mount_path").filter(|path| !path.is_empty());
         let folder = PathBuf::from(folder.map_or(DEFAULT_SECRET_MOUNT_PATH, String::as_str));
-        Self(Arc::new(Source { vars, secrets: Secrets::Folder(folder) }))
+        Self(Arc::new(Source {
+            vars,
+            secrets: Secrets::Folder(folder),
+        }))
     }
 
     /// Variables and secrets given by name; nothing of the process is seen.
@@ -57,17 +60,27 @@ impl Env {
         S: Into<String>,
         T: Into<String>,
     {
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let vars = vars
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         let secrets = secrets.into_iter().map(|(name, value)| {
             let value: String = value.into();
             (name.into(), SecretString::from(value.trim()))
         });
-        Self(Arc::new(Source { vars, secrets: Secrets::Map(secrets.collect()) }))
+        Self(Arc::new(Source {
+            vars,
+            secrets: Secrets::Map(secrets.collect()),
+        }))
     }
 
     /// The variable's value. An empty value counts as unset.
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.0.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .vars
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// The secret's value without surrounding white space, or `None` where there is no such secret, it is
@@ -83,14 +96,19 @@ impl Env {
 
     /// A reader that collects every problem for one report.
     pub fn reader(&self) -> Reader<'_> {
-        Reader { env: self, problems: Mutex::default() }
+        Reader {
+            env: self,
+            problems: Mutex::default(),
+        }
     }
 }
 
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Values stay out: a variable may well hold something that its author should have made a secret.
-        f.debug_struct("Env").field("vars", &self.0.vars.keys()).finish_non_exhaustive()
+        f.debug_struct("Env")
+            .field("vars", &self.0.vars.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +169,10 @@ impl Reader<'_> {
     pub fn duration_or(&self, name: &str, default: Duration) -> Result<Duration, Invalid> {
         self.env.var(name).map_or(Ok(default), |text| {
             parse_duration(text).ok_or_else(|| {
-                self.invalid(name, format!("'{text}' is not a duration such as 500ms, 10s, 1m30s or a number of seconds"))
+                self.invalid(
+                    name,
+                    format!("'{text}' is not a duration such as 500ms, 10s, 1m30s or a number of seconds"),
+                )
             })
         })
     }
@@ -169,12 +190,18 @@ impl Reader<'_> {
     /// A comma-separated list; empty parts are dropped.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.env.var(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The secret's value; missing is a problem.
     pub fn secret(&self, name: &str) -> Result<SecretString, Invalid> {
-        self.env.secret(name).ok_or_else(|| self.invalid(name, "is missing: no such secret is mounted"))
+        self.env
+            .secret(name)
+            .ok_or_else(|| self.invalid(name, "is missing: no such secret is mounted"))
     }
 
     /// The secret's value, if it is there.
@@ -184,8 +211,14 @@ impl Reader<'_> {
 
     /// Records a problem found by the caller.
     pub fn invalid(&self, name: &str, reason: impl Into<String>) -> Invalid {
-        let problem = Problem { name: name.to_owned(), reason: reason.into() };
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+        let problem = Problem {
+            name: name.to_owned(),
+            reason: reason.into(),
+        };
+        self.problems
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(problem);
         Invalid
     }
 
@@ -195,7 +228,11 @@ impl Reader<'_> {
     /// When any value read was missing or malformed.
     pub fn finish(&self) -> Result<(), ConfigError> {
         let problems = std::mem::take(&mut *self.problems.lock().unwrap_or_else(PoisonError::into_inner));
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError { problems })
+        }
     }
 
     fn parse<T>(&self, name: &str, text: &str) -> Result<T, Invalid>
@@ -203,7 +240,9 @@ impl Reader<'_> {
         T: FromStr,
         T::Err: fmt::Display,
     {
-        text.trim().parse().map_err(|error| self.invalid(name, format!("'{text}' is not valid: {error}")))
+        text.trim()
+            .parse()
+            .map_err(|error| self.invalid(name, format!("'{text}' is not valid: {error}")))
     }
 }
 
@@ -218,7 +257,9 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, tail) = rest.split_at(digits);
-        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let unit_end = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         let seconds = match unit {
             "ns" => 1e-9,
@@ -254,7 +295,12 @@ pub struct Problem {
 impl ConfigError {
     /// An error about one variable or secret.
     pub fn one(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { problems: vec![Problem { name: name.into(), reason: reason.into() }] }
+        Self {
+            problems: vec![Problem {
+                name: name.into(),
+                reason: reason.into(),
+            }],
+        }
     }
 
     /// The problems, in the order in which they were met.
@@ -263,7 +309,10 @@ impl ConfigError {
     }
 
     fn lines(&self) -> String {
-        self.problems.iter().map(|problem| format!("\n  {} {}", problem.name, problem.reason)).collect()
+        self.problems
+            .iter()
+            .map(|problem| format!("\n  {} {}", problem.name, problem.reason))
+            .collect()
     }
 }
 

@@ -24,7 +24,10 @@ fn every_problem_is_reported_with_its_name() {
 
 #[test]
 fn values_are_typed_and_default() {
-    let env = env(&[("n", "7"), ("empty", ""), ("list", " a, b ,,c"), ("on", "TRUE")], &[("key", " s3cret\n")]);
+    let env = env(
+        &[("n", "7"), ("empty", ""), ("list", " a, b ,,c"), ("on", "TRUE")],
+        &[("key", " s3cret\n")],
+    );
     let reader = env.reader();
     assert_eq!(reader.or("n", 1).unwrap(), 7);
     assert_eq!(reader.or("empty", 3).unwrap(), 3);
@@ -37,7 +40,14 @@ fn values_are_typed_and_default() {
 
 #[test]
 fn durations_are_gos_or_seconds() {
-    let cases = [("10", 10.0), ("1.5", 1.5), ("500ms", 0.5), ("1m30s", 90.0), ("2h", 7200.0), ("1.5s", 1.5)];
+    let cases = [
+        ("10", 10.0),
+        ("1.5", 1.5),
+        ("500ms", 0.5),
+        ("1m30s", 90.0),
+        ("2h", 7200.0),
+        ("1.5s", 1.5),
+    ];
     for (text, seconds) in cases {
         assert_eq!(parse_duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
     }
@@ -63,5 +73,8 @@ fn a_secret_name_cannot_leave_the_folder() {
 fn debug_shows_no_value() {
     let env = env(&[("token", "abc123")], &[("key", "xyz789")]);
     let shown = format!("{env:?}");
-    assert!(shown.contains("token") && !shown.contains("abc123") && !shown.contains("xyz789"), "{shown}");
+    assert!(
+        shown.contains("token") && !shown.contains("abc123") && !shown.contains("xyz789"),
+        "{shown}"
+    );
 }
