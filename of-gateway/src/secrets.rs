@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::UNIX_EPOCH;
@@ -99,7 +99,8 @@ impl Secrets {
             let meta = fs::metadata(&path).map_err(|_| SecretsError::Missing(name.clone()))?;
             let written =
                 meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            stamp.push_str(&format!("{name}@{};", written.as_nanos()));
+            // The clock of file times is coarse; but a file never takes the inode of the one it replaces.
+            stamp.push_str(&format!("{name}@{}.{};", written.as_nanos(), meta.ino()));
             files.push((name.clone(), path));
         }
         Ok((files, stamp))

@@ -9,7 +9,6 @@ use bollard::query_parameters::{
     EventsOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
     WaitContainerOptionsBuilder,
 };
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use sdk::gateway::Usage;
 
@@ -18,6 +17,9 @@ use super::{Engine, EngineError, Found};
 
 /// Two looks at a container's processor time are this far apart.
 const USAGE_WINDOW: Duration = Duration::from_millis(200);
+
+/// Lines that are looked at for the last ones of both streams.
+const LOOK_BACK: u32 = 200;
 
 /// Which lines of a container's log.
 #[derive(Debug, Clone)]
@@ -52,12 +54,12 @@ impl Engine {
         Ok(found.into_iter().filter_map(|summary| Found::of(summary, self.reach, &network)).collect())
     }
 
-    /// The output of a container in the order it was written.
+    /// The output of a container in the order the engine got it.
     pub(crate) fn logs(
         &self,
         id: &str,
         tail: &Tail,
-    ) -> Result<impl Stream<Item = Result<Bytes, EngineError>> + use<'_>, EngineError> {
+    ) -> Result<impl Stream<Item = Result<LogOutput, EngineError>> + use<'_>, EngineError> {
         let lines = tail.lines.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
         let options = LogsOptionsBuilder::default()
             .stdout(true)
@@ -69,17 +71,23 @@ impl Engine {
             .build();
         let object = id.to_owned();
         let output = self.docker()?.logs(id, Some(options));
-        Ok(output.map_ok(LogOutput::into_bytes).map_err(move |source| self.error("read the log of", &object, source)))
+        Ok(output.map_err(move |source| self.error("read the log of", &object, source)))
     }
 
-    /// The last lines a container wrote.
-    pub(crate) async fn last_lines(&self, id: &str, lines: u32) -> Result<Vec<String>, EngineError> {
-        let tail = Tail { follow: false, lines: Some(lines), since: 0, timestamps: false };
-        let output: Vec<Bytes> = self.logs(id, &tail)?.try_collect().await?;
-        let text = String::from_utf8_lossy(&output.concat()).into_owned();
-        let all: Vec<&str> = text.lines().collect();
-        let first = all.len().saturating_sub(lines as usize);
-        Ok(all[first..].iter().map(|line| (*line).to_owned()).collect())
+    /// The last lines a container wrote, at most this many. Half of them are kept for what went to standard error:
+    /// the engine reads the two streams side by side, so the line that matters may stand further up.
+    pub(crate) async fn last_lines(&self, id: &str, lines: usize) -> Result<Vec<String>, EngineError> {
+        let tail = Tail { follow: false, lines: Some(LOOK_BACK), since: 0, timestamps: false };
+        let output: Vec<LogOutput> = self.logs(id, &tail)?.try_collect().await?;
+        let all: Vec<(bool, String)> = output
+            .into_iter()
+            .flat_map(|chunk| {
+                let is_error = matches!(chunk, LogOutput::StdErr { .. });
+                let text = String::from_utf8_lossy(&chunk.into_bytes()).into_owned();
+                text.lines().map(|line| (is_error, line.to_owned())).collect::<Vec<_>>()
+            })
+            .collect();
+        Ok(last(&all, lines))
     }
 
     /// Resolves when a container does not run (any more).
@@ -135,6 +143,23 @@ impl Engine {
     }
 }
 
+fn last(all: &[(bool, String)], lines: usize) -> Vec<String> {
+    let errors = all.iter().filter(|(is_error, _)| *is_error).count();
+    let others = all.len() - errors;
+    let mut errors_left = errors.min((lines / 2).max(lines.saturating_sub(others)));
+    let mut others_left = others.min(lines - errors_left);
+    let mut kept: Vec<String> = Vec::new();
+    for (is_error, line) in all.iter().rev() {
+        let left = if *is_error { &mut errors_left } else { &mut others_left };
+        if *left > 0 {
+            *left -= 1;
+            kept.push(line.clone());
+        }
+    }
+    kept.reverse();
+    kept
+}
+
 fn change(event: EventMessage) -> Option<Change> {
     let ended = event.action.as_deref() != Some("start");
     let actor = event.actor?;
@@ -152,4 +177,21 @@ fn millicores(early: &ContainerStatsResponse, late: &ContainerStatsResponse) -> 
     let (Some(early), Some(late)) = (figures(early), figures(late)) else { return 0.0 };
     let (own, system) = (late.0 - early.0, late.1 - early.1);
     if system <= 0.0 { 0.0 } else { (own / system * late.2 * 1000.0).max(0.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last;
+
+    #[test]
+    fn the_last_lines_show_both_streams_in_order() {
+        let mut all = vec![(true, "fatal".to_owned())];
+        all.extend((0..30).map(|n| (false, n.to_string())));
+        let shown = last(&all, 4);
+        assert_eq!(shown, ["fatal", "27", "28", "29"]);
+        assert_eq!(last(&all[1..], 2), ["28", "29"]);
+        let errors: Vec<_> = (0..5).map(|n| (true, n.to_string())).collect();
+        assert_eq!(last(&errors, 4), ["1", "2", "3", "4"]);
+        assert!(last(&[], 4).is_empty());
+    }
 }

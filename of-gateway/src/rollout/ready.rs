@@ -13,7 +13,7 @@ use crate::proxy::ask_status;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
-const LAST_LINES: u32 = 20;
+const LAST_LINES: usize = 20;
 
 /// A new version that did not become ready.
 #[derive(Debug, thiserror::Error)]

@@ -111,7 +111,7 @@ async fn copy(app: &App, wanted: &Wanted, id: &str, sender: &mpsc::Sender<Bytes>
     tokio::pin!(output);
     while let Some(chunk) = output.next().await {
         let chunk = match chunk {
-            Ok(chunk) => chunk,
+            Ok(chunk) => chunk.into_bytes(),
             Err(error) => return tracing::warn!(function = wanted.name, %error, "A log broke off."),
         };
         for line in String::from_utf8_lossy(&chunk).lines() {
