@@ -1,0 +1,176 @@
+//! A running router before a gateway that keeps account of what reaches it.
+#![allow(dead_code, reason = "each test program uses its part")]
+#![expect(clippy::unwrap_used, reason = "test helper")]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::{HeaderMap, StatusCode};
+use of_router::{Config, Domain};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How the gateway answers questions about functions.
+#[derive(Debug, Clone)]
+pub(crate) enum Mood {
+    Honest,
+    Status(u16),
+    Text(&'static str),
+}
+
+/// One request that reached a function.
+#[derive(Debug, Clone)]
+pub(crate) struct Reached {
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+}
+
+/// A gateway: it knows functions by their owner labels and echoes what they are sent.
+#[derive(Clone)]
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) labels: Arc<Mutex<HashMap<String, Option<&'static str>>>>,
+    pub(crate) mood: Arc<Mutex<Mood>>,
+    pub(crate) questions: Arc<Mutex<Vec<String>>>,
+    pub(crate) reached: Arc<Mutex<Vec<Reached>>>,
+}
+
+impl Gateway {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let this = Self {
+            address: listener.local_addr().unwrap(),
+            labels: Arc::default(),
+            mood: Arc::new(Mutex::new(Mood::Honest)),
+            questions: Arc::default(),
+            reached: Arc::default(),
+        };
+        let app = axum::Router::new()
+            .route("/system/function/{name}", get(status))
+            .fallback(any(function))
+            .with_state(this.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        this
+    }
+
+    pub(crate) fn deploy(&self, name: &str, owner: &'static str) {
+        self.labels.lock().unwrap().insert(name.to_owned(), Some(owner));
+    }
+
+    pub(crate) fn reached(&self) -> Vec<Reached> {
+        self.reached.lock().unwrap().clone()
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.questions.lock().unwrap().len()
+    }
+}
+
+async fn status(State(gateway): State<Gateway>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    gateway.questions.lock().unwrap().push(name.clone());
+    if headers.get("authorization").is_none_or(|value| value != "Basic YWRtaW46c2VjcmV0") {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match gateway.mood.lock().unwrap().clone() {
+        Mood::Status(code) => return StatusCode::from_u16(code).unwrap().into_response(),
+        Mood::Text(text) => return text.into_response(),
+        Mood::Honest => {}
+    }
+    match gateway.labels.lock().unwrap().get(&name) {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some(owner) => {
+            let labels = owner.map_or(json!({}), |owner| json!({"com.openfaas.cloud.git-owner": owner}));
+            Json(json!({"name": name, "image": "x", "replicas": 1, "availableReplicas": 1, "labels": labels}))
+                .into_response()
+        }
+    }
+}
+
+async fn function(State(gateway): State<Gateway>, request: Request) -> Response {
+    let target = request.uri().to_string();
+    gateway.reached.lock().unwrap().push(Reached { target: target.clone(), headers: request.headers().clone() });
+    if target.ends_with("/slow") {
+        std::future::pending::<()>().await;
+    }
+    let mut response = Response::new(Body::from_stream(request.into_body().into_data_stream()));
+    response.headers_mut().insert("x-call-id", "the-function-s".parse().unwrap());
+    response.headers_mut().insert("x-echo", "yes".parse().unwrap());
+    response
+}
+
+/// A running router.
+pub(crate) struct Router {
+    pub(crate) address: SocketAddr,
+    shutdown: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+pub(crate) fn config(gateway: SocketAddr) -> Config {
+    let url = format!("http://{gateway}").parse().unwrap();
+    Config::new(Domain::localhost(), url, "admin", "secret".into())
+}
+
+impl Router {
+    pub(crate) async fn start(config: Config) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(of_router::serve(config, listener, shutdown.clone()));
+        Self { address, shutdown, running }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(DEADLINE, self.running).await.unwrap().unwrap().unwrap();
+    }
+
+    /// A client for which the owner's host is this router.
+    pub(crate) fn get(&self, host: &str, path: &str) -> reqwest::RequestBuilder {
+        sdk::http::client().get(format!("http://{}{path}", self.address)).header("host", host).timeout(DEADLINE)
+    }
+
+    pub(crate) fn post(&self, host: &str, path: &str) -> reqwest::RequestBuilder {
+        sdk::http::client().post(format!("http://{}{path}", self.address)).header("host", host).timeout(DEADLINE)
+    }
+
+    pub(crate) async fn status(&self, host: &str, path: &str) -> u16 {
+        self.get(host, path).send().await.unwrap().status().as_u16()
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes as they are and returns everything that comes back until the connection closes.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The status of a request whose target is sent as it is.
+    pub(crate) async fn raw_status(&self, host: &str, target: &str) -> u16 {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        status_of(&self.raw(request.as_bytes()).await)
+    }
+}
+
+/// The status of an answer; 0 if there is none.
+pub(crate) fn status_of(answer: &str) -> u16 {
+    answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+}
