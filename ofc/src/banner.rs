@@ -53,13 +53,7 @@ mod tests {
 
     #[test]
     fn it_says_what_is_where_and_what_to_do() {
-        let record = Record {
-            pid: 1,
-            version: "0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        };
+        let record = Record::sample();
         let text = text(&record, Path::new(".ofc"), &example_owner(Some("Alice")), "340 ms");
         insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r"
 

@@ -84,13 +84,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "--quiet"]).unwrap();
         let data = DataDir::at(&folder.path().join("it's data")).unwrap();
-        let record = Record {
-            pid: 1,
-            version: "0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        };
+        let record = Record::sample();
         (folder, data, record)
     }
 

@@ -33,6 +33,8 @@ pub struct Record {
     pub router: SocketAddr,
     /// The gateway's address.
     pub gateway: SocketAddr,
+    /// The git host's own address, for the platform's token; users reach it through the router.
+    pub git: SocketAddr,
 }
 
 impl Record {
@@ -54,6 +56,14 @@ impl Record {
     /// The gateway's address.
     pub fn gateway_url(&self) -> String {
         format!("http://{}", self.gateway)
+    }
+
+    /// A record for tests.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        let localhost = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let (router, gateway, git) = (localhost(8000), localhost(8080), localhost(41000));
+        Self { pid: 42, version: "0.1.0".into(), domain: "localhost".into(), router, gateway, git }
     }
 
     /// Writes the record, whole or not at all.
@@ -207,26 +217,16 @@ fn already_running(data: &DataDir, file: &mut File) -> anyhow::Error {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record {
-            pid: std::process::id(),
-            version: "0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        }
-    }
-
     #[test]
     fn the_state_follows_the_lock_and_not_the_record() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::create(folder.path()).unwrap();
         assert_eq!(state(&data).unwrap(), State::Stopped);
-        record().write(&data).unwrap();
+        Record::sample().write(&data).unwrap();
         let lock = Lock::take(&data).unwrap();
         assert_eq!(state(&data).unwrap(), State::Between { pid: Some(std::process::id()) });
-        record().write(&data).unwrap();
-        assert_eq!(running(&data).unwrap(), record());
+        Record::sample().write(&data).unwrap();
+        assert_eq!(running(&data).unwrap(), Record::sample());
         drop(lock);
         assert_eq!(state(&data).unwrap(), State::Stopped);
         assert!(crate::report::render(&running(&data).unwrap_err()).contains("ofc up"));
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn public_addresses_carry_the_port() {
-        assert_eq!(record().url("alice"), "http://alice.localhost:8000");
-        assert_eq!(record().host("git"), "git.localhost:8000");
+        assert_eq!(Record::sample().url("alice"), "http://alice.localhost:8000");
+        assert_eq!(Record::sample().host("git"), "git.localhost:8000");
     }
 }

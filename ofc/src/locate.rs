@@ -17,7 +17,7 @@ use crate::report::Trouble;
 #[derive(Debug, Clone, Default, Args)]
 pub struct Which {
     /// The platform's data directory [default: .ofc here or above, else the platform started last]
-    #[arg(long, value_name = "DIR", env = "OFC_DATA")]
+    #[arg(long, value_name = "DIR", env = "OFC_DATA", hide_env_values = true)]
     pub data: Option<PathBuf>,
 }
 

@@ -65,13 +65,7 @@ mod tests {
     use super::*;
 
     fn ask(question: &str) -> Option<String> {
-        let record = Record {
-            pid: 1,
-            version: "0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        };
+        let record = Record::sample();
         answer(question, &record, &"master".into()).map(|answer| answer.expose_secret().to_owned())
     }
 

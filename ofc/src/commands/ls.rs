@@ -87,13 +87,7 @@ mod tests {
 
     #[test]
     fn a_function_is_shown_as_its_owner_knows_it() {
-        let record = Record {
-            pid: 1,
-            version: "0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        };
+        let record = Record::sample();
         let alice = [(labels::GIT_CLOUD, "1"), (labels::GIT_OWNER, "alice"), (labels::GIT_SHA, "0123456789abcdef")];
         let functions = [
             function("alice-hello", 1, 1, &alice),

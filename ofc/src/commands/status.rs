@@ -74,13 +74,7 @@ mod tests {
 
     #[test]
     fn it_says_where_things_are() {
-        let record = Record {
-            pid: 42,
-            version: "0.1.0".into(),
-            domain: "localhost".into(),
-            router: "127.0.0.1:8000".parse().unwrap(),
-            gateway: "127.0.0.1:8080".parse().unwrap(),
-        };
+        let record = Record::sample();
         let report = Report { running: true, data: "/srv/.ofc".into(), record: Some(record), functions: Some(13) };
         insta::assert_snapshot!(render(&report), @r"
         process    42 (ofc 0.1.0)

@@ -42,7 +42,7 @@ pub struct Up {
     #[arg(long, default_value = DOMAIN)]
     domain: String,
     /// Where the platform keeps everything
-    #[arg(long, value_name = "DIR", env = "OFC_DATA", default_value = DEFAULT)]
+    #[arg(long, value_name = "DIR", env = "OFC_DATA", hide_env_values = true, default_value = DEFAULT)]
     data: PathBuf,
     /// Whose name the first lines use in their example [default: yours]
     #[arg(long, value_name = "NAME")]
@@ -53,8 +53,8 @@ pub struct Up {
     /// Run in the background
     #[arg(short, long)]
     detach: bool,
-    /// How log lines are written
-    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    /// How log lines are written: text or json
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
     log_format: Format,
     /// Show every log line here, not only what happens to pushes
     #[arg(short, long)]

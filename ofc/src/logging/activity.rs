@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
+use sdk::status::STACK_CONTEXT;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -56,7 +57,10 @@ impl Words {
         let mut line = String::new();
         if about_a_push {
             let _ = write!(line, "{STRONG}{}", self.owner);
-            for (mark, word) in [("/", &self.repo), (" ", &self.sha.chars().take(7).collect()), (" ", &self.function)] {
+            let function = if self.function == STACK_CONTEXT { "" } else { &self.function };
+            for (mark, word) in
+                [("/", self.repo.as_str()), (" ", self.sha.get(..7).unwrap_or_default()), (" ", function)]
+            {
                 if !word.is_empty() {
                     let _ = write!(line, "{mark}{word}");
                 }

@@ -22,6 +22,7 @@ const ALL: &[(&str, Make, &[Given])] = &[
     ("github-push", github_push::router, &[SIGNED]),
     ("github-status", github_status::router, &[SIGNED, ("github-token", GIT_PLATFORM)]),
     ("git-tar", git_tar::router, &[SIGNED, USER, PASSWORD, ("git-platform-token", GIT_PLATFORM)]),
+    ("buildshiprun", buildshiprun::router, &[SIGNED, USER, PASSWORD, ("builder-payload-secret", BUILDER)]),
     ("garbage-collect", garbage_collect::router, &[SIGNED, USER, PASSWORD]),
     ("pipeline-log", pipeline_log::router, &[SIGNED]),
     ("list-functions", list_functions::router, &[SIGNED, USER, PASSWORD]),

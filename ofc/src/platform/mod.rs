@@ -57,6 +57,7 @@ impl Platform {
             domain,
             router: listeners.router_address,
             gateway: listeners.gateway_address,
+            git: listeners.git_address,
         };
         let variables = prepare(&data, &record, &listeners)?;
         let services = Services::start(&data, &record, variables, listeners).await?;

@@ -41,6 +41,7 @@ impl Services {
             of_gateway::Gateway::start(gateway_config(data, &variables)?).await.context("the gateway cannot start")?;
         let builder = builder_config(&variables)?;
         let git = git_config(data, record, &variables)?;
+        let router = router_config(record, &variables)?;
         let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
         let stop = stop_back.clone();
@@ -50,7 +51,7 @@ impl Services {
         let stop = stop_front.clone();
         front.spawn(async move { ("git host", of_git::serve(git, listeners.git, stop).await) });
         let stop = stop_front.clone();
-        let _ = (stop, listeners.router);
+        front.spawn(async move { ("router", of_router::serve(router, listeners.router, stop).await) });
         Ok(Self { front, back, stop_front, stop_back })
     }
 
@@ -113,6 +114,8 @@ fn builder_config(variables: &Variables) -> anyhow::Result<of_builder::Config> {
     let env = variables.env(&[("payload-secret", BUILDER)])?;
     let mut config = of_builder::Config::from_env(&env).context("the builder is not configured rightly")?;
     config.docker_host = engine().unwrap_or(config.docker_host);
+    // There is one engine, and no registry to ask: what it has needs no second build.
+    config.reuse_images = true;
     Ok(config)
 }
 
@@ -126,6 +129,14 @@ fn git_config(data: &DataDir, record: &Record, variables: &Variables) -> anyhow:
     let webhook = format!("{}/function/github-event", record.gateway_url()).parse()?;
     let mut config = of_git::Config::new(data.git(), record.git_url().parse()?, webhook, secrets);
     config.customers_path = Some(data.customers());
+    Ok(config)
+}
+
+fn router_config(record: &Record, variables: &Variables) -> anyhow::Result<of_router::Config> {
+    let domain = record.domain.parse().context("--domain cannot be used")?;
+    let (user, password) = variables.gateway_login()?;
+    let mut config = of_router::Config::new(domain, record.gateway_url().parse()?, user, password);
+    config.git_url = Some(format!("http://{}", record.git).parse()?);
     Ok(config)
 }
 

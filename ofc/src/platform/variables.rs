@@ -34,9 +34,9 @@ impl Variables {
             ("customers_path", path(data.customers())),
             ("github_url", record.git_url()),
             // By address: not every resolver knows the names below the domain.
-            ("git_hosts", format!("{host}=http://{}", listeners.git_address)),
+            ("git_hosts", format!("{host}=http://{}", record.git)),
             ("git_token_host", host),
-            ("github_api_url", format!("http://{}/api/v3", listeners.git_address)),
+            ("github_api_url", format!("http://{}/api/v3", record.git)),
             ("template_directory", path(templates)),
             ("log_directory", path(data.pipeline_logs())),
             ("audit_file", path(data.audit())),

@@ -78,7 +78,8 @@ fn it_boots_serves_and_stops_on_sigterm() {
     let place = Place::new();
     let mut up = Up::start(&place, &[]);
     assert_eq!(get(&up.gateway, "localhost", "/healthz"), 200);
-    assert_eq!(get(&up.router, "git.localhost", "/healthz"), 404, "the git host has only repositories to show");
+    assert_eq!(get(&up.router, "localhost", "/healthz"), 200);
+    assert_eq!(get(&up.router, "git.localhost", "/api/v3/repos/a/b"), 404, "only repositories are to be seen");
     assert_eq!(get(&up.router, "alice.localhost", "/nothing"), 404);
     assert_eq!(get(&up.router, "system.localhost", "/list-functions"), 404);
     let status = place.run(&["status", "--json"]);
