@@ -35,10 +35,10 @@ impl Intake {
         }
         let (head, body) = request.into_parts();
         let read = async {
-            let small = announced.is_some_and(|length| length <= SMALL);
+            let small = announced.filter(|length| *length <= SMALL);
             // The semaphore is never closed, so no permit means a small body.
-            let _permit = if small { None } else { self.large.acquire().await.ok() };
-            axum::body::to_bytes(body, self.max_bytes).await
+            let _permit = if small.is_some() { None } else { self.large.acquire().await.ok() };
+            axum::body::to_bytes(body, small.unwrap_or(self.max_bytes)).await
         };
         match tokio::time::timeout(self.max_time, read).await {
             Ok(Ok(body)) => Ok((head, body)),
