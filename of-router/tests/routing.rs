@@ -1,7 +1,5 @@
 //! Where requests go, and where they do not.
 
-#![expect(clippy::unwrap_used, reason = "test helpers")]
-
 mod support;
 
 use std::time::Duration;
