@@ -42,6 +42,8 @@ pub(crate) struct Engine {
     stop_timeout: Duration,
     /// The engine's own version, once it has answered.
     version: OnceLock<String>,
+    /// Held while the network is looked for and made: the engine would make two of one name.
+    making_network: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -55,6 +57,7 @@ impl Engine {
             pull_timeout: config.pull_timeout,
             stop_timeout: config.stop_timeout,
             version: OnceLock::new(),
+            making_network: tokio::sync::Mutex::default(),
         }
     }
 

@@ -16,6 +16,7 @@ impl Engine {
     /// Makes the network if it is not there. The engine picks its addresses.
     pub(crate) async fn ensure_network(&self) -> Result<(), EngineError> {
         let name = self.network();
+        let _alone = self.making_network.lock().await;
         match self
             .docker()?
             .inspect_network(&name, None)
@@ -34,7 +35,7 @@ impl Engine {
         };
         match self.docker()?.create_network(request).await.map_err(|source| self.error("create network", &name, source))
         {
-            // Another deployment made it a moment ago.
+            // Somebody made it by hand a moment ago.
             Err(error) if error.is_already() => Ok(()),
             other => other.map(drop),
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
+use http::{HeaderMap, Method};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::call::{Call, NewCall, parse_head};
@@ -22,7 +23,7 @@ const JOURNAL_LIMIT: i64 = 64 << 20;
 const REASON_LIMIT: usize = 2000;
 
 /// `state`: 0 waits, 1 runs, 2 is dead. `fingerprint` is unique among the living only, so that a dead letter does
-/// not swallow a later call.
+/// not swallow a later call. Contents have a table of their own, because a change of state rewrites the whole row.
 const SCHEMA: &str = "
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY,
@@ -36,7 +37,10 @@ CREATE TABLE calls (
     enqueued_at INTEGER NOT NULL,
     died_at INTEGER,
     status INTEGER,
-    reason TEXT,
+    reason TEXT
+) STRICT;
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY,
     head BLOB NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
@@ -104,17 +108,14 @@ impl Store {
             .connection
             .prepare_cached(
                 "INSERT INTO calls (id, function, call_id, fingerprint, state, attempts, available_at, lease_until, \
-                 enqueued_at, head, body) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, 0, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+                 enqueued_at) VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, 0, ?5) ON CONFLICT DO NOTHING",
             )?
-            .execute(params![
-                self.next_id,
-                call.function,
-                call.call_id,
-                call.fingerprint(),
-                now,
-                call.head(),
-                &call.body[..]
-            ])?;
+            .execute(params![self.next_id, call.function, call.call_id, call.fingerprint(), now])?;
+        if inserted == 1 {
+            self.connection
+                .prepare_cached("INSERT INTO contents (id, head, body) VALUES (?1, ?2, ?3)")?
+                .execute(params![self.next_id, call.head(), &call.body[..]])?;
+        }
         self.next_id += 1;
         self.alive += inserted;
         Ok(Ok(if inserted == 1 { Enqueued::New } else { Enqueued::Known }))
@@ -127,36 +128,25 @@ impl Store {
     fn claim_one(&mut self, want: &Want, lease: Duration) -> rusqlite::Result<Claimed> {
         let now = now_ms();
         let limit = i64::try_from(want.calls).unwrap_or(i64::MAX);
-        let mut claimed = Vec::with_capacity(want.calls);
-        let mut unreadable = Vec::new();
-        {
-            let mut statement = self.connection.prepare_cached(
+        let until = now.saturating_add(millis(lease));
+        let taken: Vec<(i64, String, u32)> = self
+            .connection
+            .prepare_cached(
                 "UPDATE calls SET state = 1, attempts = attempts + 1, lease_until = ?3 WHERE id IN (SELECT id FROM \
                  calls WHERE function = ?1 AND state = 0 AND available_at <= ?2 ORDER BY available_at, id LIMIT ?4) \
-                 RETURNING id, call_id, attempts, head, body",
-            )?;
-            let mut rows = statement.query(params![want.function, now, now.saturating_add(millis(lease)), limit])?;
-            while let Some(row) = rows.next()? {
-                let id: i64 = row.get(0)?;
-                let Some((method, path, headers)) = parse_head(row.get_ref(3)?.as_blob()?) else {
-                    unreadable.push((id, row.get(2)?));
-                    continue;
-                };
-                claimed.push(Call {
-                    id,
-                    function: want.function.clone(),
-                    call_id: row.get(1)?,
-                    attempt: row.get(2)?,
-                    method,
-                    path,
-                    headers,
-                    body: Bytes::from(row.get::<_, Vec<u8>>(4)?),
-                });
+                 RETURNING id, call_id, attempts",
+            )?
+            .query_map(params![want.function, now, until, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut claimed = Vec::with_capacity(taken.len());
+        for (id, call_id, attempt) in taken {
+            if let Some((method, path, headers, body)) = self.content(id)? {
+                let function = want.function.clone();
+                claimed.push(Call { id, function, call_id, attempt, method, path, headers, body });
+            } else {
+                let reason = "the stored request cannot be read".to_owned();
+                self.settle(id, attempt, &Verdict::Dead { status: 0, reason })?;
             }
-        }
-        for (id, attempt) in unreadable {
-            let reason = "the stored request cannot be read".to_owned();
-            self.settle(id, attempt, &Verdict::Dead { status: 0, reason })?;
         }
         claimed.sort_by_key(|call| call.id);
         let next = self
@@ -166,6 +156,15 @@ impl Store {
         Ok(Claimed { function: want.function.clone(), calls: claimed, next })
     }
 
+    /// The stored request, if it can be read.
+    fn content(&self, id: i64) -> rusqlite::Result<Option<(Method, String, HeaderMap, Bytes)>> {
+        let mut statement = self.connection.prepare_cached("SELECT head, body FROM contents WHERE id = ?1")?;
+        let row = statement
+            .query_row([id], |row| Ok((parse_head(row.get_ref(0)?.as_blob()?), row.get::<_, Vec<u8>>(1)?)))
+            .optional()?;
+        Ok(row.and_then(|(head, body)| head.map(|(method, path, headers)| (method, path, headers, body.into()))))
+    }
+
     pub(super) fn settle(&mut self, id: i64, attempt: u32, verdict: &Verdict) -> rusqlite::Result<()> {
         match verdict {
             Verdict::Done => {
@@ -173,6 +172,9 @@ impl Store {
                     .connection
                     .prepare_cached("DELETE FROM calls WHERE id = ?1 AND attempts = ?2 AND state = 1")?
                     .execute(params![id, attempt])?;
+                if gone == 1 {
+                    self.connection.prepare_cached("DELETE FROM contents WHERE id = ?1")?.execute([id])?;
+                }
                 self.alive = self.alive.saturating_sub(gone);
             }
             Verdict::Retry { at, status, reason } => {
@@ -205,12 +207,20 @@ impl Store {
             )?
             .execute(params![id, attempt, now_ms(), status, cut(reason)])?;
         self.alive = self.alive.saturating_sub(buried);
-        self.connection
-            .prepare_cached(
-                "DELETE FROM calls WHERE state = 2 AND id <= \
-                 (SELECT id FROM calls WHERE state = 2 ORDER BY id DESC LIMIT 1 OFFSET ?1)",
-            )?
-            .execute([i64::try_from(self.limits.dead).unwrap_or(i64::MAX)])?;
+        self.forget_oldest_dead()
+    }
+
+    fn forget_oldest_dead(&self) -> rusqlite::Result<()> {
+        let kept = i64::try_from(self.limits.dead).unwrap_or(i64::MAX);
+        let gone: Vec<i64> = self
+            .connection
+            .prepare_cached("SELECT id FROM calls WHERE state = 2 ORDER BY id DESC LIMIT -1 OFFSET ?1")?
+            .query_map([kept], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for id in gone {
+            self.connection.prepare_cached("DELETE FROM calls WHERE id = ?1")?.execute([id])?;
+            self.connection.prepare_cached("DELETE FROM contents WHERE id = ?1")?.execute([id])?;
+        }
         Ok(())
     }
 

@@ -122,6 +122,40 @@ async fn a_lost_lease_gives_the_call_back_and_fences_the_late_verdict_off() {
 }
 
 #[tokio::test]
+async fn a_call_that_cannot_be_read_is_a_dead_letter_and_does_not_stop_the_others() {
+    let (_dir, path, queue) = queue().await;
+    for id in ["1", "2", "3"] {
+        queue.enqueue(call("f", id)).await.unwrap();
+    }
+    queue.close().await.unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute("UPDATE contents SET head = x'00ff' WHERE id = 1", []).unwrap();
+    connection.execute("DELETE FROM contents WHERE id = 2", []).unwrap();
+    drop(connection);
+    let queue = Queue::open(&path, LIMITS).await.unwrap();
+    let calls = claim(&queue, "f", 10).await.calls;
+    assert_eq!(calls.iter().map(|call| call.call_id.as_str()).collect::<Vec<_>>(), ["3"]);
+    assert_eq!(queue.dead(None, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_of_a_call_stays_behind() {
+    let (_dir, path, queue) = queue().await;
+    for id in 0..6 {
+        queue.enqueue(call("f", &id.to_string())).await.unwrap();
+    }
+    for call in claim(&queue, "f", 6).await.calls {
+        let dead = Verdict::Dead { status: 400, reason: String::new() };
+        let verdict = if call.id % 6 == 0 { Verdict::Done } else { dead };
+        queue.settle(call.id, call.attempt, verdict).await.unwrap();
+    }
+    queue.close().await.unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let count = |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+    assert_eq!((count("calls"), count("contents")), (Ok(3i64), Ok(3i64)), "the three dead letters that are kept");
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_and_takes_again_later() {
     let dir = tempfile::tempdir().unwrap();
     let queue = Queue::open(&dir.path().join("q"), Limits { calls: 1, dead: 1 }).await.unwrap();
