@@ -147,3 +147,18 @@ async fn a_log_that_cannot_be_kept_does_not_stop_the_build() {
     }
     assert_eq!(setup.ship(&order()).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_log_without_end_is_cut_and_its_last_lines_are_still_shown() {
+    let setup = setup().await;
+    let lines = vec![format!("\"{}\"", "x".repeat(4000)); 250].join(",");
+    let report = format!(r#"{{"log":[{lines}],"status":"in_progress"}}"#) + "\n";
+    let end = r#"{"log":["the last line"],"status":"failed","error":"exit code 1"}"#;
+    setup.builder.answer_next(StatusCode::OK, &(report.repeat(18) + end));
+    assert_eq!(setup.ship(&order()).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(setup.last_status().unwrap().log.ends_with("the last line"));
+    let log = setup.log().await;
+    assert!(log.ends_with("\n(the rest of the log is left out)\n"));
+    assert!(log.len() < 17 * 1024 * 1024, "{}", log.len());
+    assert!(setup.gateway.messages("pipeline-log").iter().all(|message| message.body.len() < 64 * 1024));
+}
