@@ -10,6 +10,7 @@ mod check;
 mod environment;
 mod error;
 mod schema;
+mod sentence;
 pub mod substitute;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 use super::error::{Position, StackError};
+use super::sentence;
 use super::substitute::Substituted;
 
 /// A scalar as text; what is left empty is the empty text, as in faas-cli.
@@ -184,7 +185,7 @@ impl<'de> Deserialize<'de> for RawFunctions {
 pub(super) fn read<T: serde::de::DeserializeOwned>(resolved: &Substituted<'_>) -> Result<T, StackError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_documents: 1,
+            max_documents: 2,
             max_depth: 32,
             max_events: 200_000,
             max_nodes: 100_000,
@@ -199,32 +200,11 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(resolved: &Substituted<'_>) -
         },
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(&resolved.text, options).map_err(|error| yaml_error(&error, resolved))
-}
-
-fn yaml_error(error: &serde_saphyr::Error, resolved: &Substituted<'_>) -> StackError {
-    let error = error.without_snippet();
-    let text = error.to_string();
-    let Some(place) = error.location() else {
-        return StackError::Yaml { position: Position { line: 1, column: 1 }, problem: one_line(&text) };
-    };
-    // The reader puts its own place, that of the resolved text, around the sentence; ours replaces it.
-    let (line, column) = (place.line(), place.column());
-    let mut problem = one_line(&text);
-    for own in [format!(" at line {line}, column {column}"), format!("line {line} column {column}: ")] {
-        problem = problem.replace(&own, "");
-    }
-    StackError::Yaml { position: original(place, resolved), problem }
+    serde_saphyr::from_str_with_options(&resolved.text, options).map_err(|error| sentence::of(&error, resolved))
 }
 
 /// The place in the file as written of a place in the resolved text.
 pub(super) fn original(place: Location, resolved: &Substituted<'_>) -> Position {
     let narrow = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     resolved.original_of(narrow(place.line()), narrow(place.column()))
-}
-
-/// A sentence without line feeds and control characters, of bounded length.
-fn one_line(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    first.chars().filter(|c| !c.is_control()).take(300).collect()
 }

@@ -90,6 +90,25 @@ fn invalid_yaml_says_line_and_column() {
 }
 
 #[test]
+fn sentences_are_for_whoever_wrote_the_file() {
+    for (functions, says) in [
+        ("  f: x\n", "line 5, column 6: a mapping ('key: value') is needed here"),
+        ("  f:\n    environment: [a]\n", "line 6, column 18: a mapping ('key: value') is needed here"),
+        ("  f:\n    secrets: a\n", "line 6, column 14: a list is needed here"),
+        ("  f:\n    lang: [a]\n", "line 6, column 11: a single value is needed here"),
+        ("  f: {lang: a}\n  f: {lang: b}\n", "line 6, column 3: the key 'f' is there twice"),
+        ("  f: {lang: *x}\n", "line 5, column 13: alias references unknown anchor"),
+        ("  f: {lang: 'abc}\n", "line 5, column 13: unclosed quote"),
+        ("\tf: x\n", "line 5, column 2: tabs disallowed within this context (block indentation)"),
+        ("  f: {skip_build: maybe}\n", "line 5, column 19: true or false is needed here"),
+    ] {
+        assert_eq!(refusal(functions), says);
+    }
+    let two = parse("provider: {name: openfaas}\n---\na: b\n").unwrap_err().to_string();
+    assert_eq!(two, "line 3, column 1: there may be only one document ('---') in the file");
+}
+
+#[test]
 fn places_are_those_of_the_file_as_written() {
     let text = format!("{HEAD}  f: {{lang: \"${{LONG_VARIABLE_NAME:-go}}\", handler: f, environment: 3}}\n");
     let column = text.lines().nth(4).unwrap().find(": 3").unwrap() + 3;
@@ -103,7 +122,7 @@ fn duplicates_are_refused() {
         ["  f: {lang: a, handler: b}\n  f: {lang: a, handler: b}\n", "  f:\n    lang: a\n    handler: b\n    lang: c\n"]
     {
         let error = refusal(functions);
-        assert!(error.contains("duplicate"), "{error}");
+        assert!(error.contains("is there twice"), "{error}");
     }
 }
 
