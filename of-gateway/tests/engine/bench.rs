@@ -100,8 +100,10 @@ impl Drop for Bench {
                 purged
             })
         });
+        // Waited for in any case; a second panic within a first would only hide it.
+        let outcome = cleared.join();
         if !std::thread::panicking() {
-            cleared.join().unwrap().unwrap();
+            outcome.unwrap().unwrap();
         }
     }
 }
