@@ -2,8 +2,13 @@
 
 mod child;
 mod function;
+mod idle;
+mod pipeline;
+mod push;
 mod report;
+mod repository;
 mod servers;
+mod stub;
 mod webhooks;
 mod wrk;
 
@@ -35,8 +40,14 @@ enum Command {
 /// A benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
+    /// From a push to the last deployment, builder and gateway stubbed.
+    Push,
+    /// A stack of 50 functions of which none or one changed.
+    Stack,
     /// A function on the Rust template against bare hyper and a process for each request.
     Function,
+    /// Memory of the whole platform at rest.
+    Idle,
     /// Webhooks taken, beside a mere signature check.
     Webhooks,
 }
@@ -63,8 +74,19 @@ fn main() -> ExitCode {
 fn measure(what: &[What]) -> anyhow::Result<Report> {
     let wanted = |one| what.is_empty() || what.contains(&one);
     let mut report = Report::default();
+    let runtime = tokio::runtime::Runtime::new()?;
+    if wanted(What::Push) {
+        runtime.block_on(push::measure_push(&mut report))?;
+    }
+    if wanted(What::Stack) {
+        runtime.block_on(push::measure_stack(&mut report))?;
+    }
+    drop(runtime);
     if wanted(What::Function) {
         function::measure(&mut report)?;
+    }
+    if wanted(What::Idle) {
+        idle::measure(&mut report)?;
     }
     if wanted(What::Webhooks) {
         webhooks::measure(&mut report)?;
