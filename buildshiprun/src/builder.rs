@@ -34,6 +34,8 @@ struct Report {
     image: Option<String>,
     status: Option<String>,
     error: Option<String>,
+    /// Of our own builder only: nothing was built, because the image was there.
+    reused: bool,
     /// Of our own builder only: the failure is the builder's, not the build's.
     retry: bool,
 }
@@ -43,9 +45,17 @@ pub(crate) struct Builder {
     config: BuilderConfig,
 }
 
+/// What a build came to.
+pub(crate) struct Built {
+    /// The image by its digest.
+    pub(crate) image: String,
+    /// It was there already, made from the same files.
+    pub(crate) reused: bool,
+}
+
 /// How one try ended.
 enum Attempt {
-    Built(String),
+    Built(Built),
     /// All builders are busy.
     Busy(Duration),
 }
@@ -56,7 +66,7 @@ impl Builder {
     }
 
     /// Builds the context and returns the image by its digest. Waits while the builder is busy.
-    pub(crate) async fn build(&self, context: Context, log: &mut BuildLog) -> Result<String, Problem> {
+    pub(crate) async fn build(&self, context: Context, log: &mut BuildLog) -> Result<Built, Problem> {
         let time = self.config.timeout;
         let built = tokio::time::timeout(time, self.build_when_free(context, log)).await;
         let image = built.unwrap_or_else(|_| {
@@ -66,13 +76,13 @@ impl Builder {
         image.map_err(|problem| Problem { log: log.tail(), ..problem })
     }
 
-    async fn build_when_free(&self, context: Context, log: &mut BuildLog) -> Result<String, Problem> {
+    async fn build_when_free(&self, context: Context, log: &mut BuildLog) -> Result<Built, Problem> {
         let unreadable = |cause: io::Error| Failure::internal("the build context could not be read").because(cause);
         let (context, signature) = sign(context, self.config.secret.clone()).await.map_err(unreadable)?;
         loop {
             let body = body(&context).await.map_err(unreadable)?;
             match self.attempt(body, context.length, &signature, log).await? {
-                Attempt::Built(image) => return self.pullable(&image).map_err(Problem::from),
+                Attempt::Built(built) => return Ok(Built { image: self.pullable(&built.image)?, ..built }),
                 Attempt::Busy(wait) => tokio::time::sleep(wait).await,
             }
         }
@@ -130,7 +140,7 @@ fn without_tag(name: &str) -> &str {
 }
 
 /// The answer's lines to the log, as they come, until the one that says how the build ended.
-async fn follow(response: reqwest::Response, log: &mut BuildLog) -> Result<String, Problem> {
+async fn follow(response: reqwest::Response, log: &mut BuildLog) -> Result<Built, Problem> {
     let broken = || Failure::upstream("the builder broke off");
     let bytes = response.bytes_stream().map_err(io::Error::other);
     let mut lines = FramedRead::new(StreamReader::new(bytes), LinesCodec::new_with_max_length(MAX_LINE));
@@ -146,7 +156,7 @@ async fn follow(response: reqwest::Response, log: &mut BuildLog) -> Result<Strin
         }
         match report.status.as_deref() {
             None | Some("in_progress") => {}
-            Some("success") => return Ok(report.image.unwrap_or_default()),
+            Some("success") => return Ok(Built { image: report.image.unwrap_or_default(), reused: report.reused }),
             // What is not known is not success.
             Some(_) => return Err(failed(&report).into()),
         }

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::build_log::BuildLog;
-use crate::builder::{Builder, seconds_since};
+use crate::builder::{Builder, Built, seconds_since};
 use crate::config::Config;
 use crate::deployment::keep_time_if_same;
 use crate::parcel::{self, Context};
@@ -115,7 +115,7 @@ impl Voyage<'_> {
         let mut deployment = self.app.config.rules.apply(order, &name)?;
         ownership::current(&self.app.config.gateway, &order.event, &name).await?;
         let (image, built) = match &order.image {
-            OrderImage::Build(_) => (self.build(context).await?, true),
+            OrderImage::Build(_) => self.build(context).await.map(|built| (built.image, !built.reused))?,
             OrderImage::Existing(image) => (existing(image)?, false),
         };
         deployment.image.clone_from(&image);
@@ -123,7 +123,7 @@ impl Voyage<'_> {
         Ok(Shipped { image, built, seconds: self.start.elapsed().as_secs_f64() })
     }
 
-    async fn build(&self, context: Context) -> Result<String, Problem> {
+    async fn build(&self, context: Context) -> Result<Built, Problem> {
         let (event, start) = (&self.order.event, Instant::now());
         let key = LogKey {
             owner: event.owner.clone(),
@@ -134,16 +134,19 @@ impl Voyage<'_> {
         let mut log = BuildLog::start(self.app.config.functions.clone(), key, self.call.clone());
         tracing::info!(bytes = context.length, "build started");
         let built = self.app.builder.build(context, &mut log).await;
-        match &built {
-            Ok(_) => log.line(&format!("built in {}", seconds_since(start))).await,
-            Err(problem) => log.line(problem.failure.public()).await,
-        }
+        let outcome = match &built {
+            Ok(Built { reused: true, .. }) => "the image of an earlier build is used".to_owned(),
+            Ok(_) => format!("built in {}", seconds_since(start)),
+            Err(problem) => problem.failure.public().to_owned(),
+        };
+        log.line(&outcome).await;
         // Its last part travels while the function is deployed.
         drop(log);
-        let image = built?;
-        tracing::info!(image, seconds = start.elapsed().as_secs_f64(), "image built");
-        self.report(Progress::InProgress, &format!("built in {}", seconds_since(start)), |status| status).await;
-        Ok(image)
+        let built = built?;
+        let seconds = start.elapsed().as_secs_f64();
+        tracing::info!(image = built.image, reused = built.reused, seconds, "image built");
+        self.report(Progress::InProgress, &outcome, |status| status).await;
+        Ok(built)
     }
 
     /// Deploys, unless somebody else took the name while the image was built.

@@ -12,6 +12,8 @@ use crate::plan::{Action, Work};
 
 /// The function that builds and deploys.
 const BUILDSHIPRUN: &str = "buildshiprun";
+/// Its answer is a small object, in bytes.
+const MAX_ANSWER: usize = 16 * 1024;
 
 /// Why one function was not deployed.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +69,24 @@ pub(crate) fn pack(event: &PushEvent, work: Work) -> Result<(Vec<u8>, [u8; 32]),
     Ok((packed.bytes, packed.sum.finalize().into()))
 }
 
+/// What buildshiprun answers about a function that is live.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Shipped {
+    /// An image was built for it; false where one of the same files was there.
+    pub(crate) built: bool,
+}
+
 /// Sends a packed function and waits until it is live.
 pub(crate) async fn send(
     functions: &Functions,
     (body, digest): (Vec<u8>, [u8; 32]),
     timeout: Duration,
     call: &CallId,
-) -> Result<(), DeployError> {
-    functions.send(BUILDSHIPRUN, body, digest, timeout, call).await.map(drop).map_err(DeployError::Call)
+) -> Result<Shipped, DeployError> {
+    let answer = functions.send(BUILDSHIPRUN, body, digest, timeout, call).await.map_err(DeployError::Call)?;
+    let text = sdk::call::bounded_text(answer, MAX_ANSWER).await;
+    // It is live, whatever else the answer says; a builder that does not tell has built.
+    Ok(serde_json::from_str(&text).unwrap_or(Shipped { built: true }))
 }
 
 fn order_alone<W: Write>(order: &[u8], out: W) -> io::Result<W> {

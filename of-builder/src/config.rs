@@ -32,6 +32,9 @@ pub struct Config {
     pub build_args: BuildArgs,
     /// `registry_prefix`, `docker_config`: where images are pushed; without a prefix they stay in the engine.
     pub registry: Option<Registry>,
+    /// `reuse_images`: an image that the engine has under the same name, made from the very same upload, is not
+    /// built again. Off unless set.
+    pub reuse_images: bool,
     /// `spool_directory`: where uploads wait, the system's temporary directory unless set.
     pub spool_directory: Option<PathBuf>,
 }
@@ -51,6 +54,7 @@ impl Config {
         let limits = limits(&r);
         let build_args = BuildArgs::from_reader(&r);
         let registry = Registry::from_reader(&r);
+        let reuse_images = r.flag("reuse_images", false);
         let spool_directory = r.optional::<PathBuf>("spool_directory");
         r.finish()?;
         Ok(Self {
@@ -62,6 +66,7 @@ impl Config {
             limits: limits?,
             build_args: build_args?,
             registry: registry?,
+            reuse_images: reuse_images?,
             spool_directory: spool_directory?,
         })
     }

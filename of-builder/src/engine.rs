@@ -24,6 +24,9 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 const REGISTRY_AUTH: &str = "X-Registry-Auth";
 /// On every image built here, so that an operator can find them.
 const LABEL: (&str, &str) = ("com.openfaas.cloud.builder", "of-builder");
+/// On images that may stand in for a later build: the digest of the upload that they were made from. A Dockerfile
+/// cannot set it, because labels given with a build win.
+const UPLOAD_LABEL: &str = "com.openfaas.cloud.builder.upload";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
@@ -83,11 +86,21 @@ impl LiveEngine {
         &self,
         image: &ImageName,
         args: HashMap<String, String>,
+        upload: Option<&str>,
         context: mpsc::Receiver<io::Result<Bytes>>,
     ) -> impl Stream<Item = Result<BuildInfo, DockerError>> + '_ {
         // No registry credentials go along: a Dockerfile's FROM must not reach what only the platform may read.
         let body = bollard::body_try_stream(ReceiverStream::new(context));
-        self.docker.build_image(options(image, &args), None, Some(body))
+        self.docker.build_image(options(image, &args, upload), None, Some(body))
+    }
+
+    /// The id of the image of this name, if it was made from this upload. Whatever else the engine says is a
+    /// reason to build.
+    pub(crate) async fn made_before(&self, image: &ImageName, upload: Option<&str>) -> Option<String> {
+        let upload = upload?;
+        let found = self.docker.inspect_image(&image.to_string()).await.ok()?;
+        let label = found.config?.labels?.remove(UPLOAD_LABEL)?;
+        found.id.filter(|_| label == upload)
     }
 
     /// Pushes a tag; the stream ends when the registry has it.
@@ -103,14 +116,16 @@ impl LiveEngine {
 
 /// Steps run on the default bridge. `networkmode` stays unset and no entitlement is asked for, so neither the host's
 /// network nor privileged steps can be had by a Dockerfile.
-fn options(image: &ImageName, args: &HashMap<String, String>) -> BuildImageOptions {
+fn options(image: &ImageName, args: &HashMap<String, String>, upload: Option<&str>) -> BuildImageOptions {
+    let mut labels = HashMap::from([LABEL]);
+    labels.extend(upload.map(|upload| (UPLOAD_LABEL, upload)));
     BuildImageOptionsBuilder::default()
         .dockerfile("Dockerfile")
         .t(&image.to_string())
         .rm(true)
         .forcerm(true)
         .buildargs(args)
-        .labels(&HashMap::from([LABEL]))
+        .labels(&labels)
         .version(BuilderVersion::BuilderBuildKit)
         .session(&uuid::Uuid::new_v4().to_string())
         .build()

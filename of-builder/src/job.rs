@@ -28,6 +28,8 @@ const REPORTS_WAITING: usize = 64;
 pub(crate) struct Job {
     pub(crate) archive: File,
     pub(crate) order: Order,
+    /// The upload's digest, where an image that was made from the same upload may be taken instead of a build.
+    pub(crate) upload: Option<String>,
     pub(crate) engine: LiveEngine,
     pub(crate) registry: Option<Registry>,
     pub(crate) time: Duration,
@@ -47,7 +49,7 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
     let image = job.order.image.to_string();
     let (time, stopping) = (job.time, job.stopping.clone());
     let _place = job.place;
-    let build = build(job.archive, job.order, &job.engine, job.registry, &reports);
+    let build = build(job.archive, job.order, job.upload, &job.engine, job.registry, &reports);
     let last = tokio::select! {
         last = tokio::time::timeout(time, build) => last.unwrap_or_else(|_| verdict::too_slow(time)),
         () = reports.closed() => {
@@ -67,32 +69,45 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
 async fn build(
     archive: File,
     order: Order,
+    upload: Option<String>,
     engine: &LiveEngine,
     registry: Option<Registry>,
     reports: &mpsc::Sender<Report>,
 ) -> Report {
     let mut log = Log { reports, transcript: Transcript::new() };
-    let built = run_steps(archive, &order, engine, &mut log).await;
-    log.send_rest().await;
-    let image_id = match built {
-        Ok(Some(image_id)) => image_id,
-        Ok(None) => return verdict::no_result(),
-        Err(error) => return verdict::of_build(&error, log.transcript.failed()),
+    let made_before = engine.made_before(&order.image, upload.as_deref()).await;
+    let reused = made_before.is_some();
+    let image_id = match made_before {
+        Some(image_id) => {
+            log.send(vec!["nothing to build: the image is here already, made from the same files".to_owned()]).await;
+            image_id
+        }
+        None => {
+            let built = run_steps(archive, &order, upload.as_deref(), engine, &mut log).await;
+            log.send_rest().await;
+            match built {
+                Ok(Some(image_id)) => image_id,
+                Ok(None) => return verdict::no_result(),
+                Err(error) => return verdict::of_build(&error, log.transcript.failed()),
+            }
+        }
     };
-    match registry {
+    let last = match registry {
         Some(registry) if order.push => push(&order, engine, &registry, &log).await,
         _ => Report::success(order.image.repository(), image_id),
-    }
+    };
+    Report { reused, ..last }
 }
 
 /// Runs the Dockerfile and returns the image's id, if the engine named one.
 async fn run_steps(
     archive: File,
     order: &Order,
+    upload: Option<&str>,
     engine: &LiveEngine,
     log: &mut Log<'_>,
 ) -> Result<Option<String>, DockerError> {
-    let mut events = pin!(engine.build(&order.image, order.build_args.clone(), repack::context(archive)));
+    let mut events = pin!(engine.build(&order.image, order.build_args.clone(), upload, repack::context(archive)));
     let mut image_id = None;
     loop {
         let event = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {

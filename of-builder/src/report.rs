@@ -30,6 +30,9 @@ pub struct Report {
     /// The image's digest on success: the registry's if it was pushed, else the engine's image id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// Nothing was built: the image was there, made from the same upload.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// The failure is not the build's own: the same request may succeed later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retry: bool,
@@ -37,7 +40,8 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn progress(log: Vec<String>) -> Self {
-        Self { log, image: String::new(), status: Status::InProgress, error: String::new(), digest: None, retry: false }
+        let (image, error) = (String::new(), String::new());
+        Self { log, image, status: Status::InProgress, error, digest: None, reused: false, retry: false }
     }
 
     pub(crate) fn success(repository: &str, digest: String) -> Self {
@@ -59,12 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_json_is_the_function_builders_with_two_fields_more() {
+    fn the_json_is_the_function_builders_with_few_fields_more() {
         let json = |report: Report| serde_json::to_string(&report).unwrap();
         insta::assert_snapshot!(json(Report::progress(vec!["[1/2] FROM debian".to_owned()])),
             @r#"{"log":["[1/2] FROM debian"],"image":"","status":"in_progress"}"#);
         insta::assert_snapshot!(json(Report::success("a/b", "sha256:00".to_owned())),
             @r#"{"log":[],"image":"a/b@sha256:00","status":"success","digest":"sha256:00"}"#);
+        insta::assert_snapshot!(json(Report { reused: true, ..Report::success("a/b", "sha256:00".to_owned()) }),
+            @r#"{"log":[],"image":"a/b@sha256:00","status":"success","digest":"sha256:00","reused":true}"#);
         insta::assert_snapshot!(json(Report::unavailable("the engine stopped")),
             @r#"{"log":[],"image":"","status":"failed","error":"the engine stopped","retry":true}"#);
     }

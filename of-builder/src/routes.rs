@@ -101,7 +101,7 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     if builder.builds.available_permits() == 0 {
         return Err(busy());
     }
-    let upload = builder.uploads.try_acquire().map_err(|_| busy())?;
+    let taking = builder.uploads.try_acquire().map_err(|_| busy())?;
     let spool = Spool {
         limit: config.limits.body_bytes,
         time: config.receive_timeout,
@@ -109,8 +109,8 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     };
     let mut signature = Running::new(&config.payload_secret)?;
     let archive = spool.receive(body, &mut signature).await?;
-    signature.verify(&claimed)?;
-    drop(upload);
+    let upload = signature.verify(&claimed)?;
+    drop(taking);
     let place = Arc::clone(&builder.builds).try_acquire_owned().map_err(|_| busy())?;
 
     let limits = config.limits;
@@ -120,7 +120,8 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     let engine = builder.engine.greet().await?;
     order.check_platforms(&engine.platform)?;
     let (registry, time, stopping) = (config.registry.clone(), config.build_timeout, builder.stopping.clone());
-    Ok(Job { archive, order, engine, registry, time, stopping, place })
+    let upload = config.reuse_images.then_some(upload);
+    Ok(Job { archive, order, upload, engine, registry, time, stopping, place })
 }
 
 fn wants_lines(headers: &HeaderMap) -> bool {

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 /// The header that carries the signature.
 pub(crate) const HEADER: &str = "x-build-signature";
@@ -33,22 +33,28 @@ impl Claimed {
     }
 }
 
-/// The signature of a body, computed while it arrives.
-pub(crate) struct Running(Hmac<Sha256>);
+/// The signature and the digest of a body, computed while it arrives.
+pub(crate) struct Running {
+    mac: Hmac<Sha256>,
+    digest: Sha256,
+}
 
 impl Running {
     pub(crate) fn new(secret: &SecretString) -> Result<Self, SignatureError> {
         let key = secret.expose_secret().as_bytes();
-        Hmac::new_from_slice(key).map(Self).map_err(|_| SignatureError::Key)
+        let mac = Hmac::new_from_slice(key).map_err(|_| SignatureError::Key)?;
+        Ok(Self { mac, digest: Sha256::new() })
     }
 
     pub(crate) fn update(&mut self, chunk: &[u8]) {
-        self.0.update(chunk);
+        self.mac.update(chunk);
+        self.digest.update(chunk);
     }
 
-    /// Compares in constant time.
-    pub(crate) fn verify(self, claimed: &Claimed) -> Result<(), SignatureError> {
-        self.0.verify_slice(&claimed.0).map_err(|_| SignatureError::Wrong)
+    /// Compares in constant time. Returns the body's SHA-256 in hexadecimal digits.
+    pub(crate) fn verify(self, claimed: &Claimed) -> Result<String, SignatureError> {
+        self.mac.verify_slice(&claimed.0).map_err(|_| SignatureError::Wrong)?;
+        Ok(hex::encode(self.digest.finalize()))
     }
 }
 

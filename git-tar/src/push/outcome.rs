@@ -25,6 +25,7 @@ impl Outcome {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Counts {
     build: usize,
+    reuse: usize,
     redeploy: usize,
     unchanged: usize,
 }
@@ -42,15 +43,23 @@ impl Counts {
         counts
     }
 
+    /// So many that were to be built were not: there were images of the same files.
+    pub(super) fn reused(self, count: usize) -> Self {
+        let count = count.min(self.build);
+        Self { build: self.build - count, reuse: self.reuse + count, ..self }
+    }
+
     fn all(self) -> String {
-        match self.build + self.redeploy + self.unchanged {
+        match self.build + self.reuse + self.redeploy + self.unchanged {
             1 => "1 function".to_owned(),
             count => format!("{count} functions"),
         }
     }
 
     fn parts(self, build: &str, redeploy: &str) -> String {
-        let parts = [(self.build, build), (self.redeploy, redeploy), (self.unchanged, "unchanged")];
+        let reuse = "taken from an earlier build";
+        let parts =
+            [(self.build, build), (self.reuse, reuse), (self.redeploy, redeploy), (self.unchanged, "unchanged")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         parts.collect::<Vec<_>>().join(", ")
     }
@@ -74,10 +83,13 @@ mod tests {
 
     #[test]
     fn sentences_count_what_there_is() {
-        let counts = Counts { build: 1, redeploy: 0, unchanged: 2 };
+        let counts = Counts { build: 1, unchanged: 2, ..Counts::default() };
         assert_eq!(counts.before(), "3 functions: 1 to build, 2 unchanged");
         assert_eq!(counts.after(Duration::from_millis(4_100)), "Deployed 3 functions in 4.1 s (1 built, 2 unchanged)");
-        let one = Counts { build: 0, redeploy: 1, unchanged: 0 };
+        let reused = Counts { build: 3, ..Counts::default() }.reused(2);
+        let sentence = "Deployed 3 functions in 1.0 s (1 built, 2 taken from an earlier build)";
+        assert_eq!(reused.after(Duration::from_secs(1)), sentence);
+        let one = Counts { redeploy: 1, ..Counts::default() };
         assert_eq!(one.before(), "1 function: 1 to redeploy");
         assert_eq!(Counts::default().after(Duration::ZERO), "Deployed 0 functions in 0.0 s");
     }

@@ -15,7 +15,7 @@ use sdk::status::State;
 use super::Shared;
 use super::outcome::{Counts, Outcome};
 use crate::config::credential;
-use crate::deploy::{self, DeployError};
+use crate::deploy::{self, DeployError, Shipped};
 use crate::git::{CommitTree, Remote};
 use crate::plan::{Action, Planner, Work};
 use crate::problem::Problem;
@@ -25,8 +25,16 @@ use crate::turns::Turn;
 
 /// How one function ended.
 enum Ended {
-    Live,
+    Live { reused: bool },
     Failed(FunctionName, DeployError),
+    Superseded(CommitSha),
+}
+
+/// How all that was to be done ended.
+enum Carried {
+    /// Everything is live; so many images were there already.
+    Live { reused: usize },
+    /// A newer commit came in between.
     Superseded(CommitSha),
 }
 
@@ -60,11 +68,12 @@ impl Shared {
         let counts = Counts::of(&work);
         tracing::info!(functions = work.len(), plan = counts.before(), "plan made");
         report.stack(State::InProgress, counts.before()).await;
-        if let Some(newer) = self.carry_out(report, work, &turn).await? {
-            return Ok(Outcome::superseded(&newer));
-        }
+        let reused = match self.carry_out(report, work, &turn).await? {
+            Carried::Live { reused } => reused,
+            Carried::Superseded(newer) => return Ok(Outcome::superseded(&newer)),
+        };
         self.collect_garbage(report, keep).await?;
-        Ok(Outcome::Deployed(counts.after(started.elapsed())))
+        Ok(Outcome::Deployed(counts.reused(reused).after(started.elapsed())))
     }
 
     fn remote(&self, event: &PushEvent) -> Result<Remote, Problem> {
@@ -136,9 +145,8 @@ impl Shared {
         .await
     }
 
-    /// Sends what is not live yet, some at once. A failure does not stop the others. The newer commit, if one
-    /// came in between.
-    async fn carry_out(&self, report: &Report<'_>, work: Vec<Work>, turn: &Turn) -> Result<Option<CommitSha>, Problem> {
+    /// Sends what is not live yet, some at once. A failure does not stop the others.
+    async fn carry_out(&self, report: &Report<'_>, work: Vec<Work>, turn: &Turn) -> Result<Carried, Problem> {
         let (unchanged, to_do): (Vec<_>, Vec<_>) =
             work.into_iter().partition(|work| matches!(work.action, Action::Unchanged));
         for work in unchanged {
@@ -146,18 +154,19 @@ impl Shared {
         }
         let sends = to_do.into_iter().map(|work| self.function(report, work, turn));
         let mut sends = futures_util::stream::iter(sends).buffer_unordered(self.config.build_parallelism);
-        let (mut failed, mut superseded) = (Vec::new(), None);
+        let (mut failed, mut superseded, mut reused) = (Vec::new(), None, 0);
         while let Some(ended) = sends.next().await {
             match ended {
-                Ended::Live => {}
+                Ended::Live { reused: this_one } => reused += usize::from(this_one),
                 Ended::Failed(function, error) => failed.push((function, error)),
                 Ended::Superseded(by) => superseded = Some(by),
             }
         }
-        if superseded.is_some() {
-            return Ok(superseded);
+        match superseded {
+            Some(newer) => Ok(Carried::Superseded(newer)),
+            None if failed.is_empty() => Ok(Carried::Live { reused }),
+            None => Err(failures(&failed)),
         }
-        if failed.is_empty() { Ok(None) } else { Err(failures(&failed)) }
     }
 
     async fn function(&self, report: &Report<'_>, work: Work, turn: &Turn) -> Ended {
@@ -166,12 +175,13 @@ impl Shared {
             return Ended::Superseded(newer);
         }
         let function = work.function.clone();
-        let what = if matches!(work.action, Action::Build(..)) { "building" } else { "deploying" };
+        let to_build = matches!(work.action, Action::Build(..));
+        let what = if to_build { "building" } else { "deploying" };
         report.function(function.clone(), State::InProgress, what).await;
         match self.send(report, work).await {
-            Ok(()) => {
-                tracing::info!(%function, "function done");
-                Ended::Live
+            Ok(shipped) => {
+                tracing::info!(%function, built = shipped.built, "function done");
+                Ended::Live { reused: to_build && !shipped.built }
             }
             Err(error) => {
                 tracing::warn!(%function, error = sdk::failure::chain(&error), "A function could not be deployed");
@@ -180,7 +190,7 @@ impl Shared {
         }
     }
 
-    async fn send(&self, report: &Report<'_>, work: Work) -> Result<(), DeployError> {
+    async fn send(&self, report: &Report<'_>, work: Work) -> Result<Shipped, DeployError> {
         let (event, function) = (report.event.clone(), work.function.clone());
         let packing = tokio::task::spawn_blocking(move || deploy::pack(&event, work));
         // "building" must be out before buildshiprun reports how it ended.

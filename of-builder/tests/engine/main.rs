@@ -5,6 +5,7 @@ mod cancel;
 mod harness;
 mod isolation;
 mod push;
+mod reuse;
 
 use harness::{BASE, Builder, Image, archive, docker, last, lines};
 use of_builder::Status;
