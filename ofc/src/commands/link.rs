@@ -18,7 +18,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Link {
-    /// Whose repository it is, and its name: functions are served at http://OWNER.localhost:8000
+    /// Whose repository it is, and its name: its functions are served below OWNER.localhost:8000
     #[arg(value_name = "OWNER/REPOSITORY")]
     repository: String,
     /// The remote's name

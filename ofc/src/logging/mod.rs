@@ -40,7 +40,7 @@ pub fn start(file: &Path, format: Format, verbose: bool) -> anyhow::Result<()> {
     };
     let terminal = match verbose {
         true => lines(anstream_stderr, format).with_filter(filter()).boxed(),
-        false => Activity::default().boxed(),
+        false => Activity.boxed(),
     };
     let file = lines(Mutex::new(file), format).with_filter(filter());
     tracing_subscriber::registry().with(file).with(terminal).try_init().context("logging runs already")
