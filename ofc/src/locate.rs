@@ -30,6 +30,14 @@ impl Which {
         self.find(&Env::from_process(), &std::env::current_dir()?)
     }
 
+    /// The data directory that is named, or the nearest one, running or not.
+    ///
+    /// # Errors
+    /// When the working directory is gone.
+    pub fn here(&self) -> anyhow::Result<Option<DataDir>> {
+        self.near(&std::env::current_dir()?)
+    }
+
     /// The running platform.
     ///
     /// # Errors
@@ -41,20 +49,25 @@ impl Which {
     }
 
     fn find(&self, env: &Env, here: &Path) -> anyhow::Result<DataDir> {
-        if let Some(path) = &self.data {
-            return DataDir::at(path);
+        let noted =
+            || note(env).and_then(|path| fs::read_to_string(path).ok()).map(|path| DataDir::at(Path::new(&path)));
+        if let Some(data) = self.near(here)? {
+            return Ok(data);
         }
-        let above = here.ancestors().map(|folder| folder.join(DEFAULT));
-        let noted = note(env).and_then(|path| fs::read_to_string(path).ok()).map(PathBuf::from);
-        for path in above.chain(noted) {
-            let data = DataDir::at(&path)?;
-            if data.exists() {
-                return Ok(data);
-            }
+        if let Some(data) = noted().transpose()?.filter(DataDir::exists) {
+            return Ok(data);
         }
         Err(Trouble::new("no platform has been started here")
             .hint("start one with `ofc up`, or name its data directory with --data DIR")
             .into())
+    }
+
+    fn near(&self, here: &Path) -> anyhow::Result<Option<DataDir>> {
+        if let Some(path) = &self.data {
+            return DataDir::at(path).map(Some);
+        }
+        let above: Result<Vec<_>, _> = here.ancestors().map(|folder| DataDir::at(&folder.join(DEFAULT))).collect();
+        Ok(above?.into_iter().find(DataDir::exists))
     }
 }
 

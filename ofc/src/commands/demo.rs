@@ -13,8 +13,9 @@ Examples:
 
 /// Push a sample, call its functions, change one line, push again: the whole platform in one go.
 ///
-/// Uses the platform that runs, or starts one of its own in a temporary directory. Afterwards everything it
-/// made is removed, but for the built images: they make the next demo quick.
+/// Uses the platform of --data, or of `.ofc` here or above, if that runs; else it starts one of its own in a
+/// temporary directory. Afterwards everything it made is removed, but for the built images: they make the next
+/// demo quick.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Demo {

@@ -53,6 +53,9 @@ pub struct Up {
     /// Run in the background
     #[arg(short, long)]
     detach: bool,
+    /// Do not become the platform that commands find from any folder
+    #[arg(long, hide = true)]
+    unlisted: bool,
     /// How log lines are written: text or json
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
     log_format: Format,
@@ -115,7 +118,9 @@ impl Up {
         };
         let mut platform = Platform::start(options).await?;
         let env = Env::from_process();
-        locate::remember(&env, &data);
+        if !self.unlisted {
+            locate::remember(&env, &data);
+        }
         print(&banner::render(platform.record(), &data, &self.owner(), started.elapsed()))?;
         tracing::info!(data = %data.root().display(), router = %platform.record().router, "The platform is up");
         let ended = platform.run(stop).await;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use sdk::Env;
 use sdk::gateway::Gateway;
 use sdk::id::RepoPath;
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use super::{proof, scratch};
 use crate::commands::up::{GATEWAY_PORT, PORT};
 use crate::data_dir::DataDir;
 use crate::instance::{self, Record, State};
-use crate::locate::Which;
+use crate::locate::{self, Which};
 use crate::terminal::{FAINT, Step, print};
 use crate::{commands, launch, removal};
 
@@ -30,7 +31,8 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn enter(which: &Which, repository: RepoPath) -> anyhow::Result<Self> {
-        if let Ok(data) = which.data()
+        // The platform that was started last elsewhere is left alone: a demo has no business there.
+        if let Some(data) = which.here()?
             && let State::Running(record) = instance::state(&data)?
         {
             print(&format!("{FAINT}The platform in {} runs: it is used.{FAINT:#}\n", data.root().display()))?;
@@ -72,6 +74,9 @@ impl Site {
 
     /// Leaves everything as it is, and says what there is.
     pub(super) fn stay(self) -> anyhow::Result<()> {
+        if self.own {
+            locate::remember(&Env::from_process(), &self.data);
+        }
         let data = self.folder.map_or_else(|| self.data.root().to_owned(), TempDir::keep);
         let data = data.display();
         let url = self.record.url("demo");
@@ -123,5 +128,6 @@ impl Site {
 fn arguments() -> Vec<OsString> {
     let port = |usual: u16| if TcpListener::bind(("127.0.0.1", usual)).is_ok() { usual } else { 0 };
     let (router, gateway) = (port(PORT), port(GATEWAY_PORT));
-    ["--port", &router.to_string(), "--gateway-port", &gateway.to_string()].into_iter().map(OsString::from).collect()
+    let ports = ["--port", &router.to_string(), "--gateway-port", &gateway.to_string()].map(OsString::from);
+    ports.into_iter().chain(["--unlisted".into()]).collect()
 }

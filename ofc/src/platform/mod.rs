@@ -75,8 +75,10 @@ impl Platform {
     /// # Errors
     /// When a part of the platform ends by itself: nothing works without it.
     pub async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        let ended = self.services.run(stop).await;
+        let ended = self.services.serve(stop).await;
+        // From here on nobody should come any more.
         let _ = std::fs::remove_file(self.data.record());
+        self.services.drain().await;
         ended
     }
 }

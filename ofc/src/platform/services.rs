@@ -55,19 +55,21 @@ impl Services {
         Ok(Self { front, back, stop_front, stop_back })
     }
 
-    /// Serves until `stop`, or until one of them ends by itself.
-    pub(super) async fn run(&mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        let ended = tokio::select! {
+    /// Serves until `stop`, or until one of them ends by itself, which is an error.
+    pub(super) async fn serve(&mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        tokio::select! {
             () = stop.cancelled() => Ok(()),
             Some(ended) = self.front.join_next() => Err(unexpected(ended)),
             Some(ended) = self.back.join_next() => Err(unexpected(ended)),
-        };
-        // Whoever is served from outside needs the gateway until the end.
+        }
+    }
+
+    /// Ends them all, those first that are reached from outside: what they still do needs the gateway.
+    pub(super) async fn drain(&mut self) {
         self.stop_front.cancel();
         drain(&mut self.front, FRONT_LIMIT).await;
         self.stop_back.cancel();
         drain(&mut self.back, BACK_LIMIT).await;
-        ended
     }
 }
 
@@ -155,8 +157,9 @@ mod tests {
             ("gateway", Ok(()))
         });
         let mut services = Services { front, back, stop_front, stop_back };
-        let error = services.run(CancellationToken::new()).await.unwrap_err();
+        let error = services.serve(CancellationToken::new()).await.unwrap_err();
         assert_eq!(format!("{error:#}"), "the router failed: no file handles");
+        services.drain().await;
         assert!(services.back.is_empty());
     }
 }
