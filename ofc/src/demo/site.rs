@@ -23,6 +23,8 @@ pub(super) struct Site {
     record: Record,
     repository: RepoPath,
     start_time: Duration,
+    /// Images that earlier demos left.
+    images: Vec<String>,
     /// Started by this demo.
     own: bool,
     /// The data directory, where it was made for this demo alone.
@@ -31,12 +33,13 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn enter(which: &Which, repository: RepoPath) -> anyhow::Result<Self> {
+        let images = removal::images_of(&repository.owner).await?;
         // The platform that was started last elsewhere is left alone: a demo has no business there.
         if let Some(data) = which.here()?
             && let State::Running(record) = instance::state(&data)?
         {
             print(&format!("{FAINT}The platform in {} runs: it is used.{FAINT:#}\n", data.root().display()))?;
-            return Ok(Self { data, record, repository, start_time: Duration::ZERO, own: false, folder: None });
+            return Ok(Self { data, record, repository, start_time: Duration::ZERO, images, own: false, folder: None });
         }
         let (data, folder) = match &which.data {
             Some(path) => (DataDir::create(path)?, None),
@@ -48,7 +51,7 @@ impl Site {
         let step = Step::begin("Starting the platform");
         let record = launch::start(&data, &arguments()).await?;
         let start_time = step.done();
-        Ok(Self { data, record, repository, start_time, own: true, folder })
+        Ok(Self { data, record, repository, start_time, images, own: true, folder })
     }
 
     pub(super) fn data(&self) -> &DataDir {
@@ -61,6 +64,12 @@ impl Site {
 
     pub(super) fn repository(&self) -> &RepoPath {
         &self.repository
+    }
+
+    /// How many images this demo has built. Each is named by the digest of what went into it.
+    pub(super) async fn images_built(&self) -> anyhow::Result<usize> {
+        let now = removal::images_of(&self.repository.owner).await?;
+        Ok(now.iter().filter(|image| !self.images.contains(image)).count())
     }
 
     /// How long the platform took to start; nothing where it ran already.
