@@ -73,7 +73,8 @@ fn spawn(data: &DataDir, arguments: &[OsString]) -> anyhow::Result<Child> {
     let errors = output.try_clone()?;
     // A process group of its own: Ctrl-C at this terminal is not meant for it.
     let mut command = Command::new(program);
-    command.arg("up").args(arguments).arg("--data").arg(data.root());
+    // Its log is rotated; what it prints goes to a file that is not, so it must not go on printing.
+    command.arg("up").arg("--quiet").args(arguments).arg("--data").arg(data.root());
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
     command.spawn().context("cannot start the platform")
 }
@@ -82,10 +83,6 @@ fn did_not_start(data: &DataDir, status: ExitStatus) -> anyhow::Error {
     let output = std::fs::read(data.output()).unwrap_or_default();
     let shown = String::from_utf8_lossy(&output[output.len().saturating_sub(SHOWN_OUTPUT)..]);
     let said = shown.trim().trim_start_matches("error: ").to_owned();
-    // What it said has a hint of its own.
-    anyhow::Error::new(Trouble::new("the platform did not start")).context(if said.is_empty() {
-        format!("the platform ended at once ({status})")
-    } else {
-        said
-    })
+    // What it said has its causes and its hint with it.
+    anyhow::Error::msg(if said.is_empty() { format!("the platform ended at once ({status})") } else { said })
 }

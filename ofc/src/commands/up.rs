@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::{DEFAULT, DataDir};
-use crate::logging::Format;
+use crate::logging::{Format, Shown};
 use crate::platform::{Options, Platform};
 use crate::terminal::{Step, print};
 use crate::{banner, launch, locate, logging, removal};
@@ -62,6 +62,9 @@ pub struct Up {
     /// Show every log line here, not only what happens to pushes
     #[arg(short, long)]
     verbose: bool,
+    /// Show nothing but the first lines
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
 }
 
 impl Up {
@@ -98,7 +101,12 @@ impl Up {
 
     fn here(self, data: DataDir) -> anyhow::Result<()> {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        logging::start(&data.log(), self.log_format, self.verbose)?;
+        let shown = match (self.verbose, self.quiet) {
+            (true, _) => Shown::Everything,
+            (_, true) => Shown::Nothing,
+            _ => Shown::Activity,
+        };
+        logging::start(&data.log(), self.log_format, shown)?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         let ended = runtime.block_on(self.serve(data));

@@ -29,18 +29,30 @@ pub enum Format {
     Json,
 }
 
-/// Sends log lines to `file` and, where `verbose`, to the terminal too; else the terminal shows the activity.
+/// What the terminal shows of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Every line.
+    Everything,
+    /// What happens to pushes, and what goes wrong.
+    Activity,
+    /// Nothing.
+    Nothing,
+}
+
+/// Sends log lines to `file`, and what is to be shown to the terminal.
 ///
 /// # Errors
 /// When the file cannot be written, or logging was set up already.
-pub fn start(file: &Path, format: Format, verbose: bool) -> anyhow::Result<()> {
+pub fn start(file: &Path, format: Format, shown: Shown) -> anyhow::Result<()> {
     let file = RotatingFile::open(file).with_context(|| format!("cannot write the log {}", file.display()))?;
     let filter = || {
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var("OFC_LOG").from_env_lossy()
     };
-    let terminal = match verbose {
-        true => lines(anstream_stderr, format).with_filter(filter()).boxed(),
-        false => Activity.boxed(),
+    let terminal = match shown {
+        Shown::Everything => Some(lines(anstream_stderr, format).with_filter(filter()).boxed()),
+        Shown::Activity => Some(Activity.boxed()),
+        Shown::Nothing => None,
     };
     let file = lines(Mutex::new(file), format).with_filter(filter());
     tracing_subscriber::registry().with(file).with(terminal).try_init().context("logging runs already")
