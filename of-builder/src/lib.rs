@@ -2,6 +2,7 @@
 
 mod archive;
 mod build_args;
+mod cache_scope;
 mod config;
 mod engine;
 mod image_name;

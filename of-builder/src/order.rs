@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 
 use crate::build_args::BuildArgsError;
+use crate::cache_scope;
 use crate::config::Config;
 use crate::image_name::{ImageName, InvalidImageName};
 
@@ -52,8 +53,10 @@ impl Order {
         {
             return Err(OrderError::Prefix { image: image.to_string(), prefix: registry.prefix.clone() });
         }
+        let mut build_args = config.build_args.admit(wire.build_args.unwrap_or_default())?;
+        build_args.insert(cache_scope::ARGUMENT.to_owned(), cache_scope::of(&image, &config.payload_secret));
         Ok(Self {
-            build_args: config.build_args.admit(wire.build_args.unwrap_or_default())?,
+            build_args,
             platforms: wire.platforms.unwrap_or_default(),
             push: config.registry.is_some() && !wire.skip_push,
             image,

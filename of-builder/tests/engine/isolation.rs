@@ -34,3 +34,23 @@ async fn steps_have_no_more_than_a_containers_capabilities() {
     let reports = builder.build(archive(image.order(), &dockerfile, &[])).await;
     assert!(lines(&reports).contains(&"  confined".to_owned()), "{:?}", lines(&reports));
 }
+
+#[tokio::test]
+async fn a_cache_mount_is_shared_by_one_owners_builds_and_by_nobody_elses() {
+    let builder = Builder::start(&[]).await;
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    let owner = |name: &str| format!("of-builder-test-{name}-{unique}");
+    let step = |id: &str, command: &str| {
+        format!("FROM {BASE}\nRUN --mount=type=cache,id={id},target=/kept {command} # {}\n", uuid::Uuid::new_v4())
+    };
+    let read = "if [ -e /kept/planted ]; then echo found it; else echo nothing there; fi";
+    let (alices, again, bobs) =
+        (Image::below(&owner("alice")), Image::below(&owner("alice")), Image::below(&owner("bob")));
+    builder.build(archive(alices.order(), &step(&unique, "touch /kept/planted"), &[])).await;
+    let own = builder.build(archive(again.order(), &step(&unique, read), &[])).await;
+    assert!(lines(&own).contains(&"  found it".to_owned()), "{:?}", lines(&own));
+    for id in [unique.clone(), format!("../{}/{unique}", owner("alice")), format!("{}/{unique}", owner("alice"))] {
+        let others = builder.build(archive(bobs.order(), &step(&id, read), &[])).await;
+        assert!(lines(&others).contains(&"  nothing there".to_owned()), "{id}: {:?}", lines(&others));
+    }
+}
