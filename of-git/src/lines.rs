@@ -13,6 +13,8 @@ const LOG_LINES: usize = 30;
 const NARROWEST: usize = 8;
 /// Names longer than this do not push the others to the right.
 const WIDEST: usize = 32;
+/// The longest reason of a failure: it is shown whole, because what to do is at its end.
+const REASON: usize = 1000;
 
 /// Lays out lines and remembers what was said already.
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ impl Lines {
         if !failed(run) {
             return vec![plain::line(&format!("{name:width$}{words}"), plain::WIDTH)];
         }
-        let mut lines = vec![plain::line(&format!("{name:width$}FAILED: {words}"), plain::WIDTH)];
+        let mut lines = vec![format!("{name:width$}FAILED: {words}")];
         lines.extend(log(run, width + 2));
         lines
     }
@@ -72,7 +74,8 @@ fn log(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
 
 /// The pipeline's own words, or plain ones where it gave none.
 fn words(run: &CheckRun) -> String {
-    let title = plain::line(run.output.title.as_deref().unwrap_or_default(), plain::WIDTH);
+    let width = if failed(run) { REASON } else { plain::WIDTH };
+    let title = plain::line(run.output.title.as_deref().unwrap_or_default(), width);
     if !title.is_empty() {
         return title;
     }
