@@ -25,6 +25,8 @@ use crate::{repository::Repository, sockets};
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Lines of the log that a failed test shows.
 const SHOWN: usize = 40;
+/// Where `git-tar` keeps template repositories.
+const TEMPLATES: &str = "git-tar-templates";
 /// Between two looks at the log where every moment counts.
 const GLANCE: Duration = Duration::from_micros(100);
 
@@ -98,7 +100,7 @@ impl Platform {
         let id = process.id();
         self.record = until_some("the platform is up", DEADLINE, || {
             if let Some(status) = process.ended() {
-                panic!("the platform ended with {status}: {}", std::fs::read_to_string(self.output()).unwrap());
+                panic!("the platform ended with {status}: {}", self.said());
             }
             let record = std::fs::read(self.data.join("running.json")).ok()?;
             serde_json::from_slice(&record).ok().filter(|record: &Value| record["pid"] == id)
@@ -109,7 +111,7 @@ impl Platform {
     /// Starts it again, expects it to give up, and gives what it said.
     pub fn refuses_to_restart(&mut self) -> String {
         let (status, _) = self.spawn().wait(DEADLINE);
-        let said = std::fs::read_to_string(self.output()).unwrap();
+        let said = self.said();
         assert_eq!(status.code(), Some(1), "{said}");
         said
     }
@@ -169,21 +171,21 @@ impl Platform {
         sockets::listening(self.id())
     }
 
-    /// The builder's address: of the ports that are on no banner the one with a health check.
+    /// The builder's address: of the ports that are on no banner the one that builds (and wants a POST).
     pub fn builder(&self) -> SocketAddr {
-        self.inner(|status| status == 200)
+        self.inner(405)
     }
 
     /// The git host's address.
     pub fn git_host(&self) -> SocketAddr {
-        self.inner(|status| status != 200)
+        self.inner(404)
     }
 
-    fn inner(&self, health: impl Fn(u16) -> bool) -> SocketAddr {
+    fn inner(&self, status: u16) -> SocketAddr {
         let known = [self.router(), self.gateway()];
         let inner = self.listeners().into_iter().filter(|address| !known.contains(address));
         let answers = |address: &SocketAddr| {
-            try_send(client().get(format!("http://{address}/healthz"))).is_some_and(|answer| health(answer.status))
+            try_send(client().get(format!("http://{address}/build"))).is_some_and(|answer| answer.status == status)
         };
         inner.into_iter().find(answers).unwrap()
     }
@@ -322,10 +324,15 @@ impl Platform {
         });
     }
 
-    /// What is left in the folder for work in progress.
+    /// What is left in the folder for work in progress, but for the templates that are kept there.
     pub fn work_left(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.data.join("work")).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        entries.map(|entry| entry.path()).filter(|path| !path.ends_with(TEMPLATES)).collect()
+    }
+
+    /// What it said on its terminal.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.output()).unwrap_or_default()
     }
 
     /// Waits until nothing is in progress.
@@ -363,7 +370,7 @@ impl Platform {
     }
 
     fn show_log(&self) {
-        let said = std::fs::read_to_string(self.output()).unwrap_or_default();
+        let said = self.said();
         let lines = self.log();
         let last = lines.iter().rev().take(SHOWN).rev().map(|line| format!("{}\n", line.0)).collect::<String>();
         eprintln!("--- the platform said ---\n{said}\n--- the last lines of its log ---\n{last}---");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use end_to_end::{EngineSocket, Platform, login, options};
+use end_to_end::{EngineSocket, Platform, Repository, login, options};
 
 use crate::live::{GOOD, Live};
 
@@ -32,11 +32,17 @@ fn an_engine_that_stops_during_a_build_delays_the_push() {
 }
 
 #[test]
-fn a_platform_without_an_engine_says_so() {
+fn a_platform_that_starts_without_an_engine_says_so_and_waits_for_it() {
     let socket = EngineSocket::open();
     socket.close();
-    let said = Platform::refused(options!().engine(&socket.address()));
-    assert!(said.contains("engine") && said.contains("hint: "), "{said}");
+    let platform = Platform::start(options!().engine(&socket.address()));
+    let said = platform.said();
+    assert!(said.contains("Starting without a container engine.") && said.contains("does not answer"), "{said}");
+    let repository = Repository::with(&login("alice"), "app", &[("a", GOOD)]);
+    let pushed = repository.push(&platform);
+    assert!(pushed.ok && pushed.says("does not answer") && pushed.says("again"), "{pushed}");
+    socket.reopen();
+    platform.wait_for(repository.owner(), "a", GOOD);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn function_names_that_are_none() {
     let live = Live::new();
     for name in ["../../victim", "Hello", "a_b", "-a", "\"\"", "a.b"] {
         live.repository.write("stack.yml", stack(name, "dockerfile", "./a"));
-        live.refused("RFC 1123");
+        live.refused("is not a function name");
     }
     live.repository.write("stack.yml", stack(&"f".repeat(60), "dockerfile", "./a"));
     live.refused("63 characters together");

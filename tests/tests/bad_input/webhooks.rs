@@ -9,11 +9,12 @@ use crate::live::Live;
 /// As small a push webhook as is understood.
 fn push(live: &Live, sha: &str) -> Value {
     let service = format!("{}-a", live.repository.owner());
-    let owner_id: u64 = live.platform.label(&service, "com.openfaas.cloud.git-owner-id").parse().unwrap();
+    let label = |name: &str| live.platform.label(&service, &format!("com.openfaas.cloud.{name}"));
+    let owner_id: u64 = label("git-owner-id").parse().unwrap();
     json!({
         "ref": "refs/heads/main", "after": sha, "deleted": false,
         "repository": {
-            "id": 1, "name": "app", "private": false, "default_branch": "main",
+            "id": 1, "name": "app", "private": label("git-private") == "1", "default_branch": "main",
             "owner": {"id": owner_id, "login": live.repository.owner()},
         },
         "pusher": {"name": "somebody"},
