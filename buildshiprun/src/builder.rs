@@ -67,25 +67,38 @@ impl Builder {
 
     /// Builds the context and returns the image by its digest. Waits while the builder is busy.
     pub(crate) async fn build(&self, context: Context, log: &mut BuildLog) -> Result<Built, Problem> {
-        let time = self.config.timeout;
-        let built = tokio::time::timeout(time, self.build_when_free(context, log)).await;
-        let image = built.unwrap_or_else(|_| {
-            let sentence = format!("the build was not done within {} s and was stopped", time.as_secs());
-            Err(Failure::refused(sentence).into())
-        });
-        image.map_err(|problem| Problem { log: log.tail(), ..problem })
+        let built = self.build_when_free(context, log).await;
+        built.map_err(|problem| Problem { log: log.tail(), ..problem })
     }
 
     async fn build_when_free(&self, context: Context, log: &mut BuildLog) -> Result<Built, Problem> {
         let unreadable = |cause: io::Error| Failure::internal("the build context could not be read").because(cause);
+        let deadline = Instant::now() + self.config.timeout;
         let (context, signature) = sign(context, self.config.secret.clone()).await.map_err(unreadable)?;
         loop {
-            let body = body(&context).await.map_err(unreadable)?;
-            match self.attempt(body, context.length, &signature, log).await? {
+            let (body, begun) = (body(&context).await.map_err(unreadable)?, Instant::now());
+            let attempt = self.attempt(body, context.length, &signature, log);
+            let attempt = tokio::time::timeout_at(deadline.into(), attempt).await;
+            match attempt.unwrap_or_else(|_| Err(self.out_of_time(begun).into()))? {
                 Attempt::Built(built) => return Ok(Built { image: self.pullable(&built.image)?, ..built }),
+                Attempt::Busy(wait) if Instant::now() + wait >= deadline => return Err(self.no_turn().into()),
                 Attempt::Busy(wait) => tokio::time::sleep(wait).await,
             }
         }
+    }
+
+    /// Others' builds may have taken most of the time; only a build that had enough of it is itself too slow.
+    fn out_of_time(&self, begun: Instant) -> Failure {
+        let time = self.config.timeout;
+        if begun.elapsed() < time / 2 {
+            return self.no_turn();
+        }
+        Failure::refused(format!("the build was not done within {} s and was stopped", time.as_secs()))
+    }
+
+    fn no_turn(&self) -> Failure {
+        let time = self.config.timeout.as_secs();
+        Failure::upstream(format!("the builder was busy with other builds for most of {time} s"))
     }
 
     async fn attempt(

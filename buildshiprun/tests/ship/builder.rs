@@ -21,7 +21,7 @@ pub(crate) struct FakeBuilder {
 #[derive(Default)]
 struct Kept {
     archives: Vec<Vec<u8>>,
-    answers: VecDeque<(StatusCode, String)>,
+    answers: VecDeque<Option<(StatusCode, String)>>,
 }
 
 impl FakeBuilder {
@@ -37,7 +37,12 @@ impl FakeBuilder {
 
     /// Answers the next build so; without this, builds succeed.
     pub(crate) fn answer_next(&self, status: StatusCode, body: &str) {
-        self.kept().answers.push_back((status, body.to_owned()));
+        self.kept().answers.push_back(Some((status, body.to_owned())));
+    }
+
+    /// Takes the next build and says nothing about it any more.
+    pub(crate) fn never_answer_next(&self) {
+        self.kept().answers.push_back(None);
     }
 
     /// The archives that were built.
@@ -58,10 +63,14 @@ async fn build(State(builder): State<FakeBuilder>, headers: HeaderMap, body: Byt
     if headers.get("accept").is_none_or(|kind| kind != "application/x-ndjson") {
         return StatusCode::NOT_ACCEPTABLE.into_response();
     }
-    let mut kept = builder.kept();
-    kept.archives.push(body.to_vec());
-    match kept.answers.pop_front() {
-        Some(answer) => answer.into_response(),
+    let answer = {
+        let mut kept = builder.kept();
+        kept.archives.push(body.to_vec());
+        kept.answers.pop_front()
+    };
+    match answer {
+        Some(Some(answer)) => answer.into_response(),
+        Some(None) => std::future::pending().await,
         None => success("alice/hello-greet").into_response(),
     }
 }

@@ -122,12 +122,29 @@ async fn a_busy_builder_is_asked_again() {
 #[tokio::test]
 async fn a_build_that_takes_too_long_is_stopped() {
     let setup = setup_with(&[("build_timeout", "100ms")]).await;
+    setup.builder.never_answer_next();
+    let (status, text) = setup.ship(&order()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(text.starts_with("the build was not done within"), "{text}");
+}
+
+#[tokio::test]
+async fn others_builds_that_take_all_the_time_are_not_this_ones_fault() {
+    let setup = setup_with(&[("build_timeout", "600ms")]).await;
     for _ in 0..100 {
         setup.builder.answer_next(StatusCode::TOO_MANY_REQUESTS, "busy");
     }
     let (status, text) = setup.ship(&order()).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(text.starts_with("the build was not done within"), "{text}");
+    assert_eq!(status, StatusCode::BAD_GATEWAY, "{text}");
+    assert!(text.starts_with("the builder was busy with other builds"), "{text}");
+    let shown = setup.last_status().unwrap();
+    assert!(shown.title.ends_with("; trying again"), "{}", shown.title);
+    assert!(setup.builder.archives().len() < 5);
+
+    let setup = setup_with(&[("build_timeout", "400ms")]).await;
+    setup.builder.answer_next(StatusCode::TOO_MANY_REQUESTS, "busy");
+    setup.builder.never_answer_next();
+    assert_eq!(setup.ship(&order()).await.0, StatusCode::BAD_GATEWAY, "its own turn was the shorter part");
 }
 
 #[tokio::test]
