@@ -42,6 +42,18 @@ pub struct DefaultLimits {
     pub pids: i64,
 }
 
+/// How long what runs at the shutdown may take to end, one after the other. What is cut off is done, or cleared away,
+/// after the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Graces {
+    /// Calls of the queue.
+    pub calls: Duration,
+    /// Requests on open connections.
+    pub connections: Duration,
+    /// Deployments, and the removal of what they replaced.
+    pub deployments: Duration,
+}
+
 /// Everything the gateway needs to know. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -67,6 +79,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How long a container may take to end after SIGTERM.
     pub stop_timeout: Duration,
+    /// How long the shutdown may take.
+    pub graces: Graces,
     /// How long a container function may take to begin its answer, and pause within it.
     pub upstream_timeout: Duration,
     /// Retries of asynchronous calls to container functions.
@@ -104,6 +118,12 @@ impl Config {
             pull_timeout: 5 * MINUTE,
             drain_timeout: MINUTE,
             stop_timeout: Duration::from_secs(5),
+            // Nine seconds in all: whoever sends SIGTERM often sends SIGKILL ten seconds later.
+            graces: Graces {
+                calls: Duration::from_secs(4),
+                connections: Duration::from_secs(3),
+                deployments: Duration::from_secs(2),
+            },
             upstream_timeout: MINUTE,
             retry: Retry { first: Duration::from_secs(1), cap: MINUTE, attempts: 10 },
             async_concurrency: 256,
@@ -137,6 +157,9 @@ impl Config {
         let pull_timeout = r.duration_or("pull_timeout", defaults.pull_timeout);
         let drain_timeout = r.duration_or("drain_timeout", defaults.drain_timeout);
         let stop_timeout = r.duration_or("stop_timeout", defaults.stop_timeout);
+        let calls_grace = r.duration_or("calls_grace", defaults.graces.calls);
+        let connections_grace = r.duration_or("connections_grace", defaults.graces.connections);
+        let deployments_grace = r.duration_or("deployments_grace", defaults.graces.deployments);
         let log_timeout = r.duration_or("log_timeout", defaults.log_timeout);
         let async_concurrency = r.or("async_concurrency", defaults.async_concurrency);
         let per_function = r.or("async_concurrency_per_function", defaults.async_concurrency_per_function);
@@ -156,6 +179,7 @@ impl Config {
             pull_timeout: pull_timeout?,
             drain_timeout: drain_timeout?,
             stop_timeout: stop_timeout?,
+            graces: Graces { calls: calls_grace?, connections: connections_grace?, deployments: deployments_grace? },
             log_timeout: log_timeout?,
             async_concurrency: async_concurrency?,
             async_concurrency_per_function: per_function?,
@@ -182,11 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn the_shutdown_ends_before_a_supervisor_loses_patience() {
+        let graces = Config::new("", "", SecretString::default()).graces;
+        assert!(graces.calls + graces.connections + graces.deployments < Duration::from_secs(10));
+    }
+
+    #[test]
     fn variables_override_the_defaults() {
         let secrets = [("basic-auth-user", "admin"), ("basic-auth-password", "pw")];
-        let env = Env::from_map([("upstream_timeout", "5s"), ("DOCKER_HOST", "tcp://127.0.0.1:2375")], secrets);
+        let variables =
+            [("upstream_timeout", "5s"), ("DOCKER_HOST", "tcp://127.0.0.1:2375"), ("connections_grace", "250ms")];
+        let env = Env::from_map(variables, secrets);
         let config = Config::from_env(&env).unwrap();
         assert_eq!(config.upstream_timeout, Duration::from_secs(5));
+        assert_eq!(config.graces.connections, Duration::from_millis(250));
         assert_eq!((config.user.as_str(), config.engine.as_str()), ("admin", "tcp://127.0.0.1:2375"));
         assert!(!format!("{config:?}").contains("pw\""));
     }

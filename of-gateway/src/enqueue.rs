@@ -1,19 +1,17 @@
 //! `/async-function/NAME/…`: stores a call and answers 202 once it is on the disk.
 
-use std::net::IpAddr;
-
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use upstream::strip_hop_by_hop;
 
 use crate::answer::text;
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
 use crate::functions::FunctionRef;
 use crate::invoke::{Chain, Marks, declared_length, missing, stripped};
-use crate::proxy::strip_hop_by_hop;
 use crate::queue::{NewCall, QueueError};
 use crate::worker::callback_address;
 
@@ -21,7 +19,7 @@ use crate::worker::callback_address;
 const MAX_CALL_ID: usize = 256;
 
 /// Answers an asynchronous call. `target` is the path behind `/async-function/`.
-pub(crate) async fn enqueue(app: &App, target: &str, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+pub(crate) async fn enqueue(app: &App, target: &str, request: Request<Incoming>, peer: &HeaderValue) -> Response<Body> {
     let target = FunctionRef::parse(target);
     if request.method() != Method::POST {
         return text(StatusCode::METHOD_NOT_ALLOWED, "asynchronous calls are made with POST");
@@ -55,7 +53,7 @@ async fn store(
     app: &App,
     target: &FunctionRef<'_>,
     request: Request<Incoming>,
-    peer: IpAddr,
+    peer: &HeaderValue,
 ) -> Result<Marks, Refusal> {
     let limit = app.config.max_async_body;
     let length = declared_length(request.headers());

@@ -1,6 +1,5 @@
 //! `/function/NAME/…`: one call, synchronous, to wherever the function runs. The queue's worker comes this way too.
 
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,15 +9,17 @@ use futures_util::FutureExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
+use upstream::{ForwardError, Limits, forward, is_upgrade, strip_hop_by_hop};
 use uuid::Uuid;
 
 use crate::answer::text;
 use crate::app::App;
 use crate::functions::{Backend, Containers, Function, FunctionRef, InFlight, PlatformFunction};
-use crate::proxy::{ForwardError, cap, forward, is_upgrade, strip_hop_by_hop};
+use crate::transit::{Payload, Reply};
 
 pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 pub(crate) const X_START_TIME: HeaderName = HeaderName::from_static("x-start-time");
@@ -31,18 +32,18 @@ const SERVED_BY: HeaderValue = HeaderValue::from_static(concat!("of-gateway/", e
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// Answers a synchronous call. `target` is the path behind `/function/`.
-pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, peer: &HeaderValue) -> Response<Reply> {
     let target = FunctionRef::parse(target);
     let Some(function) = app.functions.get(target.name).filter(|_| target.is_in(&app.config.namespace)) else {
-        return missing(app, &target);
+        return missing(app, &target).map(Either::Right);
     };
     if declared_length(request.headers()) > app.config.max_body {
-        return too_large(app.config.max_body);
+        return too_large(app.config.max_body).map(Either::Right);
     }
     let Some(uri) = stripped(target.rest, request.uri().query()) else {
-        return text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on");
+        return text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on").map(Either::Right);
     };
-    let mut request = request.map(|body| cap(body, app.config.max_body));
+    let mut request = request.map(Payload::Client);
     *request.uri_mut() = uri;
     let marks = Marks::stamp(request.headers_mut(), peer);
     let request_type = request.headers().get(CONTENT_TYPE).cloned();
@@ -53,11 +54,14 @@ pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, pe
 }
 
 /// Calls a function with a request whose path is the function's own.
-pub(crate) async fn call(app: &App, function: &Function, request: Request<Body>) -> Response<Body> {
+pub(crate) async fn call(app: &App, function: &Function, request: Request<Payload>) -> Response<Reply> {
     function.invocations.fetch_add(1, Ordering::Relaxed);
     match &function.backend {
         Backend::Containers(containers) => to_container(app, &function.name, containers, request).await,
-        Backend::Platform(platform) => in_process(platform, request).await,
+        Backend::Platform(platform) => {
+            let request = request.map(|body| body.boxed(app.config.max_body));
+            in_process(platform, request).await.map(Either::Right)
+        }
     }
 }
 
@@ -69,19 +73,35 @@ pub(crate) fn limit(app: &App, function: &Function) -> Duration {
     }
 }
 
-async fn to_container(app: &App, name: &str, containers: &Containers, request: Request<Body>) -> Response<Body> {
-    let Some(claim) = containers.choose().or_else(|| successor(app, name)) else {
+async fn to_container(app: &App, name: &str, containers: &Containers, request: Request<Payload>) -> Response<Reply> {
+    let Some(InFlight { container, claim }) = containers.choose().or_else(|| successor(app, name)) else {
         let state = if containers.replicas.is_empty() { "is scaled to zero" } else { "has no replica that is ready" };
-        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {name} {state}"));
+        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {name} {state}")).map(Either::Right);
     };
-    match forward(request, claim, app.config.upstream_timeout, &app.closing).await {
-        Ok(response) => response,
-        Err(ForwardError::BodyTooLarge) => too_large(app.config.max_body),
+    let limit = app.config.upstream_timeout;
+    let request = request.map(|body| body.streamed(app.config.max_body, limit));
+    match forward(&container, request, claim, Limits { head: limit, pause: limit }, &app.closing).await {
+        Ok(response) => response.map(Either::Left),
         Err(error) => {
             tracing::warn!(function = name, error = %Chain(&error), "A call got no answer.");
-            internal(StatusCode::BAD_GATEWAY, &error.to_string())
+            unanswered(app, &error).map(Either::Right)
         }
     }
+}
+
+/// What a client is told when a container gave no answer.
+fn unanswered(app: &App, error: &ForwardError) -> Response<Body> {
+    let sentence = match error {
+        ForwardError::TooLong => return too_large(app.config.max_body),
+        ForwardError::ClientGone => {
+            return text(StatusCode::REQUEST_TIMEOUT, "the request's body did not come to its end");
+        }
+        ForwardError::Connect { .. } => "the function takes no connections".to_owned(),
+        ForwardError::Broken(_) => "the function broke the connection before it answered".to_owned(),
+        ForwardError::Timeout(limit) => format!("the function did not answer within {limit:?}"),
+        ForwardError::Unasked => "the function changed the protocol unasked".to_owned(),
+    };
+    internal(StatusCode::BAD_GATEWAY, &sentence)
 }
 
 /// This version may have been replaced since the call looked it up.
@@ -116,7 +136,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Puts the call id (if it has none), the start time and where it came from on a request.
-    pub(crate) fn stamp(headers: &mut HeaderMap, peer: IpAddr) -> Self {
+    pub(crate) fn stamp(headers: &mut HeaderMap, peer: &HeaderValue) -> Self {
         let call_id = match headers.get(X_CALL_ID).filter(|id| !id.is_empty()) {
             Some(id) => id.clone(),
             None => {
@@ -133,10 +153,8 @@ impl Marks {
         {
             headers.insert(X_FORWARDED_HOST, host);
         }
-        if !headers.contains_key(X_FORWARDED_FOR)
-            && let Ok(peer) = HeaderValue::from_str(&peer.to_string())
-        {
-            headers.insert(X_FORWARDED_FOR, peer);
+        if !headers.contains_key(X_FORWARDED_FOR) {
+            headers.insert(X_FORWARDED_FOR, peer.clone());
         }
         Self { call_id, start }
     }
@@ -182,7 +200,7 @@ fn internal(status: StatusCode, sentence: &str) -> Response<Body> {
     response
 }
 
-fn fall_back_on_type(response: &mut Response<Body>, request_type: Option<HeaderValue>) {
+fn fall_back_on_type(response: &mut Response<Reply>, request_type: Option<HeaderValue>) {
     let status = response.status();
     let bodiless = status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     if !bodiless && !response.headers().contains_key(CONTENT_TYPE) {

@@ -9,7 +9,6 @@
 //!
 //! Calls are told apart by their prefix before any router is asked, because they are nearly all of the traffic.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -18,13 +17,15 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, http::Request};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use crate::answer::text;
 use crate::app::App;
 use crate::system::{dead, functions, info, logs, secrets};
+use crate::transit::Reply;
 use crate::{auth, enqueue, invoke};
 
 /// The largest body of a management request: a secret of 1 MiB as base64, and its frame.
@@ -35,17 +36,17 @@ pub(crate) async fn dispatch(
     app: &Arc<App>,
     management: &Router,
     request: Request<Incoming>,
-    peer: IpAddr,
-) -> Response {
+    peer: &HeaderValue,
+) -> Response<Reply> {
     let uri = request.uri().clone();
     if let Some(target) = uri.path().strip_prefix("/function/") {
         return invoke::sync(app, target, request, peer).await;
     }
     if let Some(target) = uri.path().strip_prefix("/async-function/") {
-        return enqueue::enqueue(app, target, request, peer).await;
+        return enqueue::enqueue(app, target, request, peer).await.map(Either::Right);
     }
     match management.clone().oneshot(request.map(Body::new)).await {
-        Ok(response) => response,
+        Ok(response) => response.map(Either::Right),
         Err(never) => match never {},
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +25,6 @@ use crate::{routes, worker};
 
 /// A connection that has not sent its request's head by then is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// What runs at the shutdown gets this long to end, first the queue's calls, then the others.
-const GRACE: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted, for example because no file handles are left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
@@ -40,7 +40,7 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let app = self.app;
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
-        let worker = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone(), GRACE));
+        let worker = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone(), app.config.graces.calls));
         let port = tokio::spawn(accept(Arc::clone(&app), listener));
         shutdown.cancelled().await;
         worker.await?;
@@ -48,7 +48,7 @@ impl Gateway {
         port.await?;
         app.shutdown.cancel();
         app.tasks.close();
-        if timeout(2 * GRACE, app.tasks.wait()).await.is_err() {
+        if timeout(app.config.graces.deployments, app.tasks.wait()).await.is_err() {
             tracing::warn!("Deployments were cut off; what they left behind is cleared at the next start.");
         }
         monitor.abort();
@@ -61,46 +61,68 @@ async fn accept(app: Arc<App>, listener: TcpListener) {
     let management = routes::management(&app);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(app.config.max_connections));
+    let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = app.closing.cancelled() => break,
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        let (accepted, permit) = tokio::select! {
+            () = app.closing.cancelled() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(Client::new(&app, &management, peer.ip()), stream, &graceful);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "A connection could not be accepted.");
                 sleep(ACCEPT_RETRY).await;
-                continue;
             }
-        };
-        let connection = connection(&app, &management, stream, peer.ip(), &graceful);
-        tokio::spawn(async move {
-            connection.await;
-            drop(permit);
-        });
+        }
     }
     drop(listener);
-    if timeout(GRACE, graceful.shutdown()).await.is_err() {
+    if timeout(app.config.graces.connections, graceful.shutdown()).await.is_err() {
         tracing::warn!("Some requests took too long to end and are cut off.");
+        connections.shutdown().await;
+    }
+}
+
+/// What the requests of one connection share.
+struct Client {
+    app: Arc<App>,
+    management: Router,
+    /// Its address, as functions are told it.
+    address: HeaderValue,
+}
+
+impl Client {
+    fn new(app: &Arc<App>, management: &Router, address: IpAddr) -> Arc<Self> {
+        let address = HeaderValue::from_str(&address.to_string());
+        let address = address.unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Arc::new(Self { app: Arc::clone(app), management: management.clone(), address })
     }
 }
 
 /// HTTP/1.1 and HTTP/2 without TLS, with upgrades.
 fn connection(
-    app: &Arc<App>,
-    management: &Router,
+    client: Arc<Client>,
     stream: TcpStream,
-    peer: IpAddr,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     // Small answers are sent at once; a socket that cannot do that works all the same.
     let _ = stream.set_nodelay(true);
-    let (app, management) = (Arc::clone(app), management.clone());
     let service = service_fn(move |request| {
-        let (app, management) = (Arc::clone(&app), management.clone());
-        async move { Ok::<_, Infallible>(routes::dispatch(&app, &management, request, peer).await) }
+        let client = Arc::clone(&client);
+        async move {
+            let Client { app, management, address } = &*client;
+            Ok::<_, Infallible>(routes::dispatch(app, management, request, address).await)
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

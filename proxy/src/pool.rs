@@ -81,8 +81,12 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Makes a connection.
-    pub(crate) async fn connect(&self) -> std::io::Result<SendRequest<B>> {
+    /// Makes a connection of the caller's own, which the pool never sees. A probe wants one: that an old connection
+    /// still stands says nothing about whether new ones are taken.
+    ///
+    /// # Errors
+    /// When nobody listens, or the connection is not made within two seconds.
+    pub async fn connect(&self) -> std::io::Result<SendRequest<B>> {
         let connecting = tokio::time::timeout(CONNECT, TcpStream::connect(&self.authority));
         let stream = connecting.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
         stream.set_nodelay(true)?;

@@ -8,6 +8,10 @@ use bollard::query_parameters::ListNetworksOptionsBuilder;
 use super::record::INSTANCE;
 use super::{Engine, EngineError};
 
+/// The engine's own network, whose settings its administrator has chosen.
+const DEFAULT_NETWORK: &str = "bridge";
+const MTU: &str = "com.docker.network.driver.mtu";
+
 impl Engine {
     pub(crate) fn network(&self) -> String {
         format!("of-{}", self.instance)
@@ -30,6 +34,7 @@ impl Engine {
         let request = NetworkCreateRequest {
             name: name.clone(),
             driver: Some("bridge".to_owned()),
+            options: self.mtu().await?.map(|mtu| HashMap::from([(MTU.to_owned(), mtu)])),
             labels: Some(HashMap::from([(INSTANCE.to_owned(), self.instance.clone())])),
             ..NetworkCreateRequest::default()
         };
@@ -38,6 +43,18 @@ impl Engine {
             // Somebody made it by hand a moment ago.
             Err(error) if error.is_already() => Ok(()),
             other => other.map(drop),
+        }
+    }
+
+    /// The packet size of the engine's default network. New networks do not get it by themselves, and where the host's
+    /// uplink takes less than the usual 1500 bytes, a function's large packets would get lost.
+    async fn mtu(&self) -> Result<Option<String>, EngineError> {
+        let found = self.docker()?.inspect_network(DEFAULT_NETWORK, None).await;
+        match found.map_err(|source| self.error("inspect network", DEFAULT_NETWORK, source)) {
+            Ok(network) => Ok(network.options.and_then(|mut options| options.remove(MTU))),
+            // Engines other than Docker's have none of this name.
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A function and the places it runs at.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sdk::gateway::{FunctionDeployment, FunctionStatus};
 use tokio::sync::Notify;
 
-use crate::proxy::Upstream;
+use crate::transit::Container;
 use crate::worker::Retry;
 
 /// A function of the platform itself: a router in this process instead of a container.
@@ -80,14 +81,14 @@ pub(crate) struct Replica {
     pub(crate) id: String,
     pub(crate) index: u32,
     /// `None` while it is not ready.
-    upstream: RwLock<Option<Arc<Upstream>>>,
+    upstream: RwLock<Option<Arc<Container>>>,
     in_flight: AtomicUsize,
     idle: Notify,
     watched: AtomicBool,
 }
 
 impl Replica {
-    pub(crate) fn new(id: String, index: u32, upstream: Option<Arc<Upstream>>) -> Arc<Self> {
+    pub(crate) fn new(id: String, index: u32, upstream: Option<Arc<Container>>) -> Arc<Self> {
         Arc::new(Self {
             id,
             index,
@@ -98,12 +99,17 @@ impl Replica {
         })
     }
 
-    pub(crate) fn upstream(&self) -> Option<Arc<Upstream>> {
+    pub(crate) fn upstream(&self) -> Option<Arc<Container>> {
         self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_upstream(&self, upstream: Option<Arc<Upstream>>) {
+    pub(crate) fn set_upstream(&self, upstream: Option<Arc<Container>>) {
         *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = upstream;
+    }
+
+    /// Whether it is ready, and known to be there.
+    pub(crate) fn answers_at(&self, address: SocketAddr) -> bool {
+        self.upstream().is_some_and(|container| container.authority() == address.to_string())
     }
 
     /// The claim is made before the address is read: whoever retires a replica takes the address first and then
@@ -111,7 +117,7 @@ impl Replica {
     fn claim(self: &Arc<Self>) -> Option<InFlight> {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
         let claim = Claim(Arc::clone(self));
-        Some(InFlight { upstream: self.upstream()?, _claim: claim })
+        Some(InFlight { container: self.upstream()?, claim })
     }
 
     /// Begins a watch over its becoming ready, unless there is one.
@@ -138,13 +144,14 @@ impl Replica {
     }
 }
 
-/// A request in flight at a replica.
+/// A request in flight at a replica: where it goes, and the mark that it is under way.
 pub(crate) struct InFlight {
-    pub(crate) upstream: Arc<Upstream>,
-    _claim: Claim,
+    pub(crate) container: Arc<Container>,
+    pub(crate) claim: Claim,
 }
 
-struct Claim(Arc<Replica>);
+/// Counts a request until it is dropped.
+pub(crate) struct Claim(Arc<Replica>);
 
 impl Drop for Claim {
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use self::function::PlatformFunction;
-pub(crate) use self::function::{Backend, Containers, Function, InFlight, Replica};
+pub(crate) use self::function::{Backend, Claim, Containers, Function, InFlight, Replica};
 pub(crate) use self::name::{FunctionRef, valid_name};
 
 /// All functions by name. Readers get a snapshot that stays as it is; a change puts a new one in its place.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sdk::gateway::FunctionDeployment;
 
 use super::*;
-use crate::proxy::Upstream;
+use crate::transit::container;
 
 #[test]
 fn names_are_rfc_1123_labels() {
@@ -24,7 +24,7 @@ fn a_path_is_split_at_the_first_slash_and_the_last_dot() {
 }
 
 fn two_replicas() -> Containers {
-    let upstream = || Some(Upstream::new(([127, 0, 0, 1], 1).into()));
+    let upstream = || Some(container(([127, 0, 0, 1], 1).into()));
     Containers {
         spec: Arc::new(FunctionDeployment::default()),
         generation: 1,
@@ -40,10 +40,10 @@ fn the_least_loaded_ready_replica_is_chosen() {
     let containers = two_replicas();
     let first = containers.choose().unwrap();
     let second = containers.choose().unwrap();
-    assert!(!Arc::ptr_eq(&first.upstream, &second.upstream));
+    assert!(!Arc::ptr_eq(&first.container, &second.container));
     containers.replicas[1].set_upstream(None);
     let third = containers.choose().unwrap();
-    assert!(Arc::ptr_eq(&first.upstream, &third.upstream));
+    assert!(Arc::ptr_eq(&first.container, &third.container));
     containers.replicas[0].set_upstream(None);
     assert!(containers.choose().is_none());
 }

@@ -3,6 +3,7 @@
 //! version.
 
 mod check;
+mod probe;
 mod ready;
 pub(crate) mod reconcile;
 mod remove;

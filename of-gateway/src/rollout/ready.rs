@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
 
+use super::probe::ask_status;
 use crate::app::App;
 use crate::engine::{Engine, Process};
 use crate::problem::Problem;
-use crate::proxy::ask_status;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);

@@ -17,7 +17,7 @@ use crate::engine::{Change, EngineError, Found, Role};
 use crate::functions::{Backend, Containers, Function, Replica};
 use crate::invoke::Chain;
 use crate::problem::Problem;
-use crate::proxy::Upstream;
+use crate::transit;
 
 const PERIOD: Duration = Duration::from_secs(15);
 /// Between two attempts to reach an engine that does not answer.
@@ -124,10 +124,10 @@ fn differs(app: &App, name: &str, found: &[Found]) -> bool {
     let function = app.functions.get(name);
     let Some(containers) = function.as_deref().and_then(Function::containers) else { return true };
     let as_known = |container: &Found| match container.role {
-        Role::Live => containers.replicas.iter().any(|replica| {
-            let upstream = replica.upstream();
-            replica.id == container.id && upstream.is_some() && upstream.map(|u| u.address) == container.address
-        }),
+        Role::Live => containers
+            .replicas
+            .iter()
+            .any(|replica| replica.id == container.id && container.address.is_some_and(|at| replica.answers_at(at))),
         Role::Parked => {
             containers.parked.as_ref().is_some_and(|parked| parked.id == container.id && !container.running)
         }
@@ -202,7 +202,7 @@ async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), Eng
             replica.set_upstream(None);
             app.engine.start(&container.id).await?;
         }
-        if replica.upstream().map(|upstream| upstream.address) != container.address || container.address.is_none() {
+        if !container.address.is_some_and(|at| replica.answers_at(at)) {
             moved.push((Arc::clone(&replica), container.address));
         }
         replicas.push(replica);
@@ -229,7 +229,7 @@ async fn take_address(app: &Arc<App>, name: &str, replica: &Arc<Replica>, addres
     if let Some(address) = address
         && ready::probe(address).await.is_ok()
     {
-        return replica.set_upstream(Some(Upstream::new(address)));
+        return replica.set_upstream(Some(transit::container(address)));
     }
     if replica.begin_watch() {
         app.tasks.spawn(watch(Arc::clone(app), name.to_owned(), Arc::clone(replica)));

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::engine::{Role, Template};
 use crate::functions::{Backend, Containers, Function, Replica};
 use crate::problem::Problem;
-use crate::proxy::Upstream;
+use crate::transit;
 
 /// Brings a function to this many replicas.
 pub(crate) async fn scale(app: &Arc<App>, name: String, replicas: u64) -> Result<(), Problem> {
@@ -74,7 +74,7 @@ async fn unpark(
     match ready::wait(app, &function.name, &parked.id).await {
         Ok(address) => {
             app.engine.cast(&parked.id, &record_of(&function.name, containers, parked.index), Role::Live).await?;
-            Ok(Replica::new(parked.id.clone(), parked.index, Some(Upstream::new(address))))
+            Ok(Replica::new(parked.id.clone(), parked.index, Some(transit::container(address))))
         }
         Err(problem) => {
             app.engine.stop(&parked.id).await?;

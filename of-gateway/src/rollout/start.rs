@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::engine::{EngineError, Role, Template};
 use crate::functions::Replica;
 use crate::problem::Problem;
-use crate::proxy::Upstream;
 use crate::rollout::NotReady;
+use crate::transit::{self, Container};
 
 /// Starts replicas with these indexes, waits until all are ready and commits them; all or none.
 pub(super) async fn committed(
@@ -51,7 +51,7 @@ async fn one(app: &App, template: &Template, index: u32) -> Result<Arc<Replica>,
     }
 }
 
-async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Upstream>, Problem> {
+async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Container>, Problem> {
     let function = &template.record.function;
     app.engine.start(id).await.map_err(|error| match error {
         // For example a command that is not in the image.
@@ -61,7 +61,7 @@ async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Upstre
         }
         other => other.into(),
     })?;
-    Ok(Upstream::new(ready::wait(app, function, id).await?))
+    Ok(transit::container(ready::wait(app, function, id).await?))
 }
 
 /// The new name is what makes a container live, so it comes last.

@@ -9,7 +9,7 @@ use super::ready;
 use crate::app::App;
 use crate::engine::EngineError;
 use crate::functions::{Function, Replica};
-use crate::proxy::Upstream;
+use crate::transit;
 
 /// How long a container that runs may take to answer before it is looked at anew.
 const ANSWER: Duration = Duration::from_secs(120);
@@ -27,7 +27,7 @@ pub(super) async fn watch(app: Arc<App>, function: String, replica: Arc<Replica>
         };
         if let Some(address) = address {
             replica.end_watch();
-            return replica.set_upstream(Some(Upstream::new(address)));
+            return replica.set_upstream(Some(transit::container(address)));
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

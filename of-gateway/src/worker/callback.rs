@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::sleep;
+use upstream::strip_hop_by_hop;
 use url::Url;
 
 use super::run::Outcome;
 use super::{App, Call, Retry};
 use crate::invoke::X_CALL_ID;
-use crate::proxy::strip_hop_by_hop;
 
 const X_CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 const X_FUNCTION_NAME: HeaderName = HeaderName::from_static("x-function-name");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, StatusCode};
@@ -15,6 +14,7 @@ use crate::app::App;
 use crate::functions::Backend;
 use crate::invoke;
 use crate::queue::{Call, Verdict, millis, now_ms};
+use crate::transit::{Payload, Reply};
 
 /// The largest answer that is sent on to a callback.
 const MAX_ANSWER: usize = 8 << 20;
@@ -91,8 +91,9 @@ async fn attempt(app: &Arc<App>, call: &Call) -> Outcome {
     Outcome { status: head.status, headers: head.headers, body, took: started.elapsed(), reason, missing: false }
 }
 
-fn request(call: &Call) -> Result<Request<Body>, http::Error> {
-    let mut request = Request::builder().method(&call.method).uri(&call.path).body(Body::from(call.body.clone()))?;
+fn request(call: &Call) -> Result<Request<Payload>, http::Error> {
+    let body = Payload::Stored(call.body.clone());
+    let mut request = Request::builder().method(&call.method).uri(&call.path).body(body)?;
     *request.headers_mut() = call.headers.clone();
     request.headers_mut().insert(CONTENT_LENGTH, call.body.len().into());
     callback::strip(request.headers_mut());
@@ -101,7 +102,7 @@ fn request(call: &Call) -> Result<Request<Body>, http::Error> {
 
 /// Reads an answer to its end: breaking off would cancel the function. Only its beginning is kept where no callback
 /// wants the whole.
-async fn read(body: Body, whole: bool) -> Result<Bytes, String> {
+async fn read(body: Reply, whole: bool) -> Result<Bytes, String> {
     if whole {
         let collected = Limited::new(body, MAX_ANSWER).collect().await;
         return collected

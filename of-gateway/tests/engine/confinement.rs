@@ -5,6 +5,12 @@ use serde_json::json;
 
 use crate::bench::{Bench, with};
 
+#[expect(clippy::unwrap_used, reason = "test helper")]
+async fn mtu(bench: &Bench, network: &str) -> Option<String> {
+    let network = bench.docker.inspect_network(network, None).await.unwrap();
+    network.options.unwrap_or_default().remove("com.docker.network.driver.mtu")
+}
+
 #[tokio::test]
 async fn a_container_is_confined() {
     let bench = Bench::set_up().await;
@@ -39,7 +45,9 @@ async fn a_container_is_confined() {
     assert!(host.port_bindings.unwrap_or_default().is_empty(), "no port is published");
     let log = host.log_config.unwrap().config.unwrap();
     assert_eq!((log["max-size"].as_str(), log["max-file"].as_str()), ("10m", "3"));
-    assert_eq!(host.network_mode.unwrap(), format!("of-{}", gateway.instance));
+    let network = format!("of-{}", gateway.instance);
+    assert_eq!(host.network_mode.unwrap(), network);
+    assert_eq!(mtu(&bench, &network).await, mtu(&bench, "bridge").await, "no packet is too large for the uplink");
     assert!(!format!("{:?}", inspected.config).contains("s3cret"), "no secret in environment or labels");
     let dir = std::fs::metadata(bench.dir.path().join("secrets/openfaas-fn")).unwrap();
     assert_eq!(dir.permissions().mode() & 0o777, 0o700);

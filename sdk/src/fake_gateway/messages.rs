@@ -15,7 +15,8 @@ pub(super) async fn invoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    fake.keep("function", &name, &headers, &body).map_or_else(|| StatusCode::OK.into_response(), IntoResponse::into_response)
+    fake.keep("function", &name, &headers, &body)
+        .map_or_else(|| StatusCode::OK.into_response(), IntoResponse::into_response)
 }
 
 pub(super) async fn enqueue(
