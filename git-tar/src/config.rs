@@ -42,6 +42,8 @@ pub struct Config {
     pub(crate) build_parallelism: usize,
     /// `build_timeout`: one call of buildshiprun.
     pub(crate) build_timeout: Duration,
+    /// The time for a whole push. It ends before the caller's patience does, or nobody would hear how it went.
+    pub(crate) push_timeout: Duration,
     /// `max_functions`, `max_stack_bytes`.
     pub(crate) stack: stack::Limits,
     /// `max_context_bytes`, `max_context_files`, `max_file_bytes`.
@@ -67,6 +69,7 @@ impl Config {
         let images_allowed = r.flag("allow_images", false);
         let build_parallelism = r.or("build_parallelism", 2usize);
         let build_timeout = r.duration_or("build_timeout", Duration::from_secs(900));
+        let push_timeout = r.duration_or("push_timeout", Duration::from_secs(14 * 60));
         let stack = stack_limits(&r);
         let context = context_limits(&r);
         let git = git_limits(&r);
@@ -85,6 +88,7 @@ impl Config {
             images_allowed: images_allowed?,
             build_parallelism: build_parallelism?.clamp(1, 64),
             build_timeout: build_timeout?,
+            push_timeout: push_timeout?,
             stack: stack?,
             context: context?,
             git: git?,

@@ -57,6 +57,9 @@ pub(crate) enum Problem {
     /// Our own machine.
     #[error("the machine that deploys could not do its work")]
     Machine(#[source] std::io::Error),
+    /// The whole push took too long; what is live by now is found unchanged by the next try.
+    #[error("the push was not deployed within {} s", .0.as_secs())]
+    Late(std::time::Duration),
     /// Functions that failed.
     #[error("deploy failed: {summary}")]
     Functions {
@@ -73,7 +76,7 @@ impl Problem {
         match self {
             Self::Refused(_) | Self::Stack { .. } | Self::Context { .. } | Self::Template { .. } => false,
             Self::Git { problem, .. } => !problem.is_final(),
-            Self::Gateway(_) | Self::Machine(_) => true,
+            Self::Gateway(_) | Self::Machine(_) | Self::Late(_) => true,
             Self::Functions { again, .. } => *again,
         }
     }

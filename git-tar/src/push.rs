@@ -65,7 +65,9 @@ impl Platform {
     pub(crate) async fn deploy(&self, event: &PushEvent, call: &CallId) -> Result<String, Failure> {
         let reporter = Reporter::start(self.shared.config.functions.clone(), call.clone());
         let report = Report { event, call, reporter, auditor: &self.shared.auditor };
-        let outcome = self.shared.run(&report).await;
+        let limit = self.shared.config.push_timeout;
+        let outcome = tokio::time::timeout(limit, self.shared.run(&report)).await;
+        let outcome = outcome.unwrap_or(Err(Problem::Late(limit)));
         let answer = match outcome {
             Ok(Outcome::Deployed(sentence)) => {
                 report.stack(State::Success, &sentence).await;

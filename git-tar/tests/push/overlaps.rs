@@ -160,3 +160,16 @@ async fn a_run_that_is_broken_off_ends_as_a_clean_one_when_it_is_delivered_again
     lab.deploy_orders();
     assert!(lab.run(&event).await.1.ends_with("(2 unchanged)"));
 }
+
+#[tokio::test]
+async fn a_push_that_takes_too_long_is_told_and_tried_again() {
+    let (mut lab, _gate) = two_functions().await;
+    lab.set("push_timeout", "1s");
+    let (status, answer) = lab.push().await;
+    assert_eq!((status, answer.as_str()), (StatusCode::BAD_GATEWAY, "the push was not deployed within 1 s"));
+    let last = lab.status("stack-deploy").unwrap();
+    assert_eq!(last.state, Progress::Failure);
+    assert_eq!(last.title, "the push was not deployed within 1 s; it will be tried again");
+    assert!(lab.gateway.messages("garbage-collect").is_empty());
+    lab.nothing_left();
+}
