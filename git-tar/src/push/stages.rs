@@ -149,13 +149,17 @@ impl Shared {
     async fn carry_out(&self, report: &Report<'_>, work: Vec<Work>, turn: &Turn) -> Result<Carried, Problem> {
         let (unchanged, to_do): (Vec<_>, Vec<_>) =
             work.into_iter().partition(|work| matches!(work.action, Action::Unchanged));
-        for work in unchanged {
-            report.function(work.function, State::Success, "unchanged").await;
-        }
+        let tell = async {
+            for work in unchanged {
+                report.function(work.function, State::Success, "unchanged").await;
+            }
+        };
         let sends = to_do.into_iter().map(|work| self.function(report, work, turn));
-        let mut sends = futures_util::stream::iter(sends).buffer_unordered(self.config.build_parallelism);
+        let sends = futures_util::stream::iter(sends).buffer_unordered(self.config.build_parallelism);
+        // What is to be built comes first: builds wait for nothing.
+        let (ended, ()) = tokio::join!(sends.collect::<Vec<_>>(), tell);
         let (mut failed, mut superseded, mut reused) = (Vec::new(), None, 0);
-        while let Some(ended) = sends.next().await {
+        for ended in ended {
             match ended {
                 Ended::Live { reused: this_one } => reused += usize::from(this_one),
                 Ended::Failed(function, error) => failed.push((function, error)),
@@ -194,7 +198,7 @@ impl Shared {
         let (event, function) = (report.event.clone(), work.function.clone());
         let packing = tokio::task::spawn_blocking(move || deploy::pack(&event, work));
         // "building" must be out before buildshiprun reports how it ended.
-        let (packed, ()) = tokio::join!(packing, report.reporter.flush());
+        let (packed, ()) = tokio::join!(packing, report.reporter.flush_context(function.as_str()));
         let packed = packed.map_err(|error| DeployError::Pack(std::io::Error::other(error)))??;
         tracing::info!(%function, bytes = packed.0.len(), "function sent");
         deploy::send(&self.config.functions, packed, self.config.build_timeout, report.call).await
