@@ -76,6 +76,7 @@ impl Platform {
             }
             Ok(Outcome::Nothing(sentence)) => {
                 report.stack(State::Neutral, &sentence).await;
+                report.audit(&sentence).await;
                 Ok(sentence)
             }
             Err(problem) => {

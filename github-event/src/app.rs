@@ -73,7 +73,12 @@ impl App {
             return Err(Refusal::UnknownTenant(push.owner));
         }
         match push.what {
-            What::Nothing(sentence) => Ok((StatusCode::OK, sentence)),
+            What::Nothing(sentence) => {
+                let owner = push.owner.to_string();
+                let event = AuditEvent { message: sentence.clone(), owner, ..AuditEvent::default() };
+                self.auditor.send(event, call).await;
+                Ok((StatusCode::OK, sentence))
+            }
             What::Head(event) => self.queue(&event, call).await,
         }
     }

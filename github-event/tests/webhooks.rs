@@ -153,6 +153,7 @@ async fn other_events_and_pushes_without_meaning_are_taken_and_not_acted_on() {
         (include_str!("data/push_tag_deleted.json"), "refs/tags/simple-tag is no branch: nothing to do\n"),
     ] {
         assert_eq!(setup.send(signed("push", body, "now"), body).await, (StatusCode::OK, sentence.to_owned()));
+        assert_eq!(setup.first_audit().await.message, sentence.trim_end());
     }
     assert!(setup.nothing_was_queued());
 }

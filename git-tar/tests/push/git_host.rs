@@ -52,6 +52,8 @@ async fn a_deleted_branch_is_neutral() {
     event.branch = "gone".to_owned();
     let (status, answer) = lab.run(&event).await;
     assert_eq!((status, answer.as_str()), (StatusCode::OK, "the branch gone is no longer there: nothing to deploy"));
+    let audit: serde_json::Value = lab.gateway.messages("audit-event").last().unwrap().read();
+    assert_eq!(audit["message"], "the branch gone is no longer there: nothing to deploy");
     let deleted = lab.event(&"0".repeat(40));
     assert_eq!(lab.run(&deleted).await.0, StatusCode::OK);
     assert_eq!(lab.status("stack-deploy").unwrap().state, State::Neutral);
