@@ -11,6 +11,10 @@ use crate::refs::{Refs, Update};
 const MAX_COMMITS: &str = "--max-count=20";
 /// The most files that one commit lists.
 const MAX_FILES: usize = 300;
+/// A longer message is cut, in bytes: the webhook's receiver takes 25 MB.
+const MAX_MESSAGE: usize = 64 * 1024;
+/// Files with longer paths are left out, in bytes.
+const MAX_PATH: usize = 255;
 /// Text fields of a commit, in the order in which [`FORMAT`] asks for them.
 const FIELDS: usize = 8;
 /// Each field ends with a NUL, which no commit can contain.
@@ -60,7 +64,12 @@ pub(crate) async fn read(git: &Git, repository: &Path, update: &Update, before: 
         Some(old) => format!("{after}\n^{old}\n"),
         None => not_in(after, before),
     };
-    let mut commits = log(git, repository, &[MAX_COMMITS], &range).await?;
+    let commits = log(git, repository, &[MAX_COMMITS], &range).await;
+    let mut commits = commits.or_else(|error| match error {
+        // They are for people. A push of a whole archive must reach the platform all the same.
+        GitError::Limit { .. } => Ok(Vec::new()),
+        error => Err(error),
+    })?;
     commits.reverse();
     let forced = match &update.before {
         Some(old) => !is_ancestor(git, repository, old, after).await?,
@@ -127,7 +136,7 @@ fn fields<'a>(tokens: &mut impl Iterator<Item = &'a str>) -> Option<Commit> {
         timestamp: time.to_owned(),
         author: person(author, author_email),
         committer: person(committer, committer_email),
-        message: message.trim_end_matches('\n').to_owned(),
+        message: message[..message.floor_char_boundary(MAX_MESSAGE)].trim_end_matches('\n').to_owned(),
         added: Vec::new(),
         removed: Vec::new(),
         modified: Vec::new(),
@@ -146,7 +155,7 @@ fn add_file(commit: &mut Commit, status: &str, path: &str) {
         Some(b'D') => &mut commit.removed,
         _ => &mut commit.modified,
     };
-    if list.len() < MAX_FILES {
+    if list.len() < MAX_FILES && path.len() <= MAX_PATH {
         list.push(path.to_owned());
     }
 }

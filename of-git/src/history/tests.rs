@@ -100,3 +100,21 @@ async fn no_more_than_twenty_commits_are_listed() {
     assert_eq!(history.commits.len(), 20);
     assert_eq!(history.commits[19].message, "24");
 }
+
+#[tokio::test]
+async fn commits_that_are_too_long_to_tell_do_not_hold_up_the_push() {
+    let work = Work::new().await;
+    let text = tempfile::NamedTempFile::new().unwrap();
+    let commit = async |bytes: usize| {
+        std::fs::write(text.path(), "x".repeat(bytes)).unwrap();
+        work.run(&["commit", "-q", "--allow-empty", "-F", text.path().to_str().unwrap()]).await;
+        work.commit("small").await
+    };
+    let after = commit(200_000).await;
+    let told = work.read(None, &after, &Refs::new()).await;
+    assert_eq!(told.commits[0].message.len(), MAX_MESSAGE);
+    let huge = commit(33 << 20).await;
+    let told = work.read(None, &huge, &Refs::new()).await;
+    assert!(told.commits.is_empty());
+    assert_eq!(told.head.unwrap().message, "small");
+}
