@@ -319,7 +319,8 @@ impl Platform {
         wanted.sort_unstable();
         until(&format!("there is one container for each of {wanted:?}"), || {
             let containers = self.containers();
-            let settled = |c: &Container| c.running && !["-new", "-gone", "-zero"].iter().any(|end| c.name.ends_with(end));
+            let settled =
+                |c: &Container| c.running && !["-new", "-gone", "-zero"].iter().any(|end| c.name.ends_with(end));
             containers.iter().map(|c| c.function.as_str()).eq(wanted.iter().copied()) && containers.iter().all(settled)
         });
     }

@@ -107,7 +107,9 @@ impl Repository {
     pub fn stack(&self, functions: &[(&str, &str)]) {
         let mut text = String::from("version: 1.0\nprovider:\n  name: openfaas\nfunctions:\n");
         for (name, more) in functions {
-            text.push_str(&format!("  {name}:\n    lang: dockerfile\n    handler: ./{name}\n    image: {name}:latest\n"));
+            text.push_str(&format!(
+                "  {name}:\n    lang: dockerfile\n    handler: ./{name}\n    image: {name}:latest\n"
+            ));
             if !more.is_empty() {
                 text.push_str(&format!("    {more}\n"));
             }

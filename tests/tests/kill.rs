@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use end_to_end::{Line, Platform, Push, Repository, login, platform, until};
+use reqwest::Method;
 
 /// The hops in their order, by what the platform's log says when it is there.
 const HOPS: [&str; 12] = [
@@ -52,6 +53,17 @@ impl Site {
         sha
     }
 
+    /// No webhook is unsent, no push half taken, and no call was given up.
+    fn nothing_waits(&self) {
+        let empty = |folder: &str| {
+            let entries = std::fs::read_dir(self.platform.data().join("git").join(folder)).unwrap();
+            entries.flatten().all(|entry| entry.path().extension().is_none_or(|end| end != "json"))
+        };
+        until("every webhook is delivered", || empty("deliveries") && empty("pushing"));
+        let dead = self.platform.send(self.platform.to_gateway(Method::GET, "/system/async/dead"));
+        assert_eq!(dead.json(), serde_json::json!([]), "no call may be given up");
+    }
+
     /// The push is live as if nothing had happened.
     fn is_live(&self, text: &str, sha: &str) {
         self.platform.wait_for(self.repository.owner(), "a", text);
@@ -63,6 +75,7 @@ impl Site {
             checks.len() == 3 && checks.values().all(|check| check.conclusion == "success")
         });
         self.platform.wait_for_no_work();
+        self.nothing_waits();
         assert_eq!(self.platform.label(&self.service("a"), "com.openfaas.cloud.git-sha"), sha);
     }
 }

@@ -124,13 +124,17 @@ fn other_branches_and_deletions_deploy_nothing() {
 }
 
 #[test]
-fn a_push_during_a_build_wins() {
+fn a_forced_push_during_a_build_wins() {
     let platform = platform!();
-    let repository = Repository::with(&login("alice"), "hello", &[("a", "one")]);
+    let all = [("a", "one"), ("b", "two"), ("c", "three"), ("d", "four")];
+    let repository = Repository::with(&login("alice"), "hello", &all);
     repository.deploy(&platform);
     let base = repository.head();
-    repository.write("a/answer", "slow");
-    repository.write("a/Dockerfile", "FROM debian:bookworm-slim\nCOPY . /srv/\nRUN sleep 4\nCMD [\"perl\", \"/srv/serve.pl\"]\n");
+    let slow = "FROM debian:bookworm-slim\nCOPY . /srv/\nRUN sleep 3\nCMD [\"perl\", \"/srv/serve.pl\"]\n";
+    for (function, _) in all {
+        repository.write(&format!("{function}/answer"), "slow");
+        repository.write(&format!("{function}/Dockerfile"), slow);
+    }
     let slow = repository.commit("Slow");
     let first = platform.watch_log(
         || repository.start_push(&platform, &["main"]),
@@ -142,11 +146,35 @@ fn a_push_during_a_build_wins() {
     let second = repository.start_push(&platform, &["--force", "main"]).wait();
     let first = first.wait();
     assert!(second.ok && second.last().starts_with("Deployed "), "{second}");
+    // What was being built is done with; the rest of the commit that lost is not begun.
     assert!(first.says(&format!("superseded by {}", &repository.head()[..7])), "{first}");
-    assert_eq!(platform.get(repository.owner(), "/a").text, "the newest");
+    assert!(!first.says("Deployed "), "{first}");
+    for (function, answer) in [("a", "the newest"), ("b", "two"), ("c", "three"), ("d", "four")] {
+        assert_eq!(platform.get(repository.owner(), &format!("/{function}")).text, answer);
+    }
     assert_eq!(platform.label(&service(&repository, "a"), "com.openfaas.cloud.git-sha"), repository.head());
-    platform.wait_for_containers(&[&service(&repository, "a")]);
+    platform
+        .wait_for_containers(&all.map(|(function, _)| service(&repository, function)).each_ref().map(String::as_str));
     until("no check of the commit that lost waits", || {
         platform.checks(&repository, &slow).values().all(|check| check.status == "completed")
     });
+}
+
+#[test]
+fn a_function_of_a_template_is_built_and_changed() {
+    let platform = platform!();
+    let repository = Repository::with(&login("alice"), "hello", &[("a", "one")]);
+    let stack = "    lang: python3\n    handler: ./words\n    image: words:latest\n";
+    repository.write("stack.yml", format!("version: 1.0\nprovider: {{name: openfaas}}\nfunctions:\n  words:\n{stack}"));
+    let handler = "def handle(event, context):\n    return {\"statusCode\": 200, \"body\": \"ANSWER\"}\n";
+    repository.write("words/handler.py", handler.replace("ANSWER", "first"));
+    let pushed = repository.commit_and_push(&platform);
+    assert!(pushed.says("Deployed 1 function"), "{pushed}");
+    assert_eq!(platform.get(repository.owner(), "/words").text, "first");
+    repository.write("words/handler.py", handler.replace("ANSWER", "second"));
+    let start = std::time::Instant::now();
+    let pushed = repository.commit_and_push(&platform);
+    assert!(pushed.says("Deployed 1 function"), "{pushed}");
+    assert_eq!(platform.get(repository.owner(), "/words").text, "second");
+    println!("a changed handler was live after {:.1} s", start.elapsed().as_secs_f64());
 }

@@ -53,7 +53,10 @@ fn rm_leaves_neither_container_nor_network_nor_image() {
 fn a_pusher_is_told_when_the_platform_stops() {
     let mut platform = platform!();
     let repository = Repository::with(&login("alice"), "hello", &[("a", "one")]);
-    repository.write("a/Dockerfile", "FROM debian:bookworm-slim\nRUN sleep 3\nCOPY . /srv/\nCMD [\"perl\", \"/srv/serve.pl\"]\n");
+    repository.write(
+        "a/Dockerfile",
+        "FROM debian:bookworm-slim\nRUN sleep 3\nCOPY . /srv/\nCMD [\"perl\", \"/srv/serve.pl\"]\n",
+    );
     let sha = repository.commit("Slow");
     let push = platform.watch_log(
         || repository.start_push(&platform, &["main"]),

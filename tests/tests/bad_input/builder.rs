@@ -43,11 +43,14 @@ fn tar_bombs_are_refused_before_anything_is_unpacked() {
     let compressed = build(&platform, packed.finish().unwrap());
     assert_eq!(compressed.status, 415, "{}", compressed.text);
 
-    let entries = build(&platform, archive(|tar| {
-        for number in 0..20_001 {
-            tar.append_data(&mut header(0, tar::EntryType::Regular), format!("context/{number}"), &[][..]).unwrap();
-        }
-    }));
+    let entries = build(
+        &platform,
+        archive(|tar| {
+            for number in 0..20_001 {
+                tar.append_data(&mut header(0, tar::EntryType::Regular), format!("context/{number}"), &[][..]).unwrap();
+            }
+        }),
+    );
     assert_eq!(entries.status, 413, "{}", entries.text);
 
     // Says that a terabyte follows, and ends.

@@ -30,10 +30,13 @@ fn an_image_that_ends_at_its_start_shows_exit_code_and_log() {
     let command = r#"CMD ["perl", "-e", "print STDERR qq(no configuration\n); exit 3"]"#;
     live.repository.write("a/Dockerfile", dockerfile(command));
     let pushed = live.refused("ended with exit code 3 before it was ready");
-    assert!(pushed.says("no configuration"), "{pushed}");
+    assert!(pushed.lines.iter().any(|line| line.trim() == "no configuration"), "{pushed}");
+    let sentence = format!("The deployment FAILED: deploy failed: a: the function {}-a ended", live.repository.owner());
+    assert!(pushed.last().starts_with(&sentence), "{pushed}");
 
     live.repository.write("a/Dockerfile", dockerfile(r#"CMD ["/no/such/program"]"#));
-    live.refused("cannot be started");
+    let pushed = live.refused("ended with exit code 127 before it was ready");
+    assert!(pushed.says("/no/such/program") && pushed.says("No such file or directory"), "{pushed}");
 }
 
 #[test]

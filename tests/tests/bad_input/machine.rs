@@ -13,7 +13,10 @@ fn an_engine_that_stops_during_a_build_delays_the_push() {
     let socket = EngineSocket::open();
     let live = Live::with(options!().engine(&socket.address()));
     let (platform, repository) = (&live.platform, &live.repository);
-    repository.write("a/Dockerfile", "FROM debian:bookworm-slim\nCOPY . /srv/\nRUN sleep 2\nCMD [\"perl\", \"/srv/serve.pl\"]\n");
+    repository.write(
+        "a/Dockerfile",
+        "FROM debian:bookworm-slim\nCOPY . /srv/\nRUN sleep 2\nCMD [\"perl\", \"/srv/serve.pl\"]\n",
+    );
     repository.write("a/answer", "after the pause");
     let sha = repository.commit("Change");
     let push = platform.watch_log(
@@ -67,7 +70,8 @@ impl SmallDisk {
     /// `None` where this user may not mount.
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder.path()).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder.path()).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(folder))
     }
 

@@ -19,7 +19,8 @@ fn stack_files_that_are_wrong() {
     repository.write("stack.yaml", HEAD);
     live.refused("there are a stack.yml and a stack.yaml: remove one of them");
 
-    repository.write("stack.yml", "provider:\n  name: openfaas\nfunctions:\n  a:\n   lang: dockerfile\n     handler: x\n");
+    repository
+        .write("stack.yml", "provider:\n  name: openfaas\nfunctions:\n  a:\n   lang: dockerfile\n     handler: x\n");
     live.refused("stack.yml: line 6, column ");
 
     repository.write("stack.yml", stack("a", "cobol", "./a"));
@@ -78,6 +79,6 @@ fn function_names_that_are_none() {
         live.repository.write("stack.yml", stack(name, "dockerfile", "./a"));
         live.refused("is not a function name");
     }
-    live.repository.write("stack.yml", stack(&"f".repeat(60), "dockerfile", "./a"));
-    live.refused("63 characters together");
+    live.repository.write("stack.yml", stack(&"f".repeat(51), "dockerfile", "./a"));
+    live.refused("is not short enough: the owner's login, a hyphen and the function's name");
 }

@@ -29,7 +29,8 @@ fn s15_handler_cannot_leave_the_checkout() {
     let repository = Repository::with(&login("alice"), "app", &[("a", "one")]);
     let secrets = platform.data().join("secrets");
     for handler in [secrets.to_str().unwrap(), "../../../../../../../var/openfaas/secrets", "./a/../../work"] {
-        let stack = "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  a: {lang: dockerfile, image: x, handler: H}\n";
+        let stack =
+            "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  a: {lang: dockerfile, image: x, handler: H}\n";
         repository.write("stack.yml", stack.replace('H', handler));
         refused(&platform, &repository);
     }
@@ -57,7 +58,10 @@ fn s16_links_are_not_followed_out_of_the_checkout() {
 fn s17_s43_no_credential_is_in_an_image_a_log_or_a_process_list() {
     let platform = platform!();
     let repository = Repository::with(&login("alice"), "app", &[("a", "one")]);
-    repository.write("stack.yml", "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  a: {lang: dockerfile, image: x, handler: ./}\n");
+    repository.write(
+        "stack.yml",
+        "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  a: {lang: dockerfile, image: x, handler: ./}\n",
+    );
     for file in ["Dockerfile", "serve.pl", "answer"] {
         repository.write(file, std::fs::read(repository.folder().join("a").join(file)).unwrap());
     }
@@ -80,8 +84,13 @@ fn s17_s43_no_credential_is_in_an_image_a_log_or_a_process_list() {
     let config = std::fs::read_to_string(repository.folder().join(".git/config")).unwrap();
     let processes: String = seen.into_iter().collect();
     let places = [
-        ("what the pusher sees", pushed.output.as_str()), ("the container", &inspected), ("its environment", &environment),
-        ("the log", &said), ("the audit trail", &audit), ("the user's git configuration", &config), ("the process list", &processes),
+        ("what the pusher sees", pushed.output.as_str()),
+        ("the container", &inspected),
+        ("its environment", &environment),
+        ("the log", &said),
+        ("the audit trail", &audit),
+        ("the user's git configuration", &config),
+        ("the process list", &processes),
     ];
     for (name, secret) in &secrets {
         for (place, text) in places {
@@ -103,7 +112,8 @@ fn s18_function_names_never_become_paths() {
     victim.deploy(&platform);
     let mallory = Repository::with(&login("mallory"), "app", &[("a", "evil")]);
     for name in ["../../victim", "..", "a/b", "a%2fb", "\"a\\0b\"", "/tmp/x"] {
-        let stack = "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  N: {lang: dockerfile, image: x, handler: ./a}\n";
+        let stack =
+            "version: 1.0\nprovider: {name: openfaas}\nfunctions:\n  N: {lang: dockerfile, image: x, handler: ./a}\n";
         mallory.write("stack.yml", stack.replace('N', name));
         let pushed = mallory.commit_and_push(&platform);
         assert!(pushed.says("The deployment FAILED: stack.yml: "), "{name}: {pushed}");
@@ -148,7 +158,11 @@ fn s21_failed_work_never_reads_as_success() {
     let pushed = repository.push(&platform);
     let checks = platform.checks(&repository, &sha);
     let conclusion = |name: &str| checks[name].conclusion.as_str();
-    assert_eq!([conclusion("a"), conclusion("b"), conclusion("stack-deploy")], ["success", "failure", "failure"], "{pushed}");
+    assert_eq!(
+        [conclusion("a"), conclusion("b"), conclusion("stack-deploy")],
+        ["success", "failure", "failure"],
+        "{pushed}"
+    );
     assert_eq!(platform.call("buildshiprun", "not a tar").status, 400);
     assert_eq!(platform.call("git-tar", "{}").status, 400);
 }

@@ -4,8 +4,16 @@ use end_to_end::{Platform, Repository, login, options, platform, raw};
 
 /// Every function of the platform.
 const FUNCTIONS: [&str; 10] = [
-    "github-event", "github-push", "github-status", "git-tar", "buildshiprun", "garbage-collect", "pipeline-log",
-    "list-functions", "audit-event", "echo",
+    "github-event",
+    "github-push",
+    "github-status",
+    "git-tar",
+    "buildshiprun",
+    "garbage-collect",
+    "pipeline-log",
+    "list-functions",
+    "audit-event",
+    "echo",
 ];
 
 /// Sends a request line as it is.
@@ -17,10 +25,22 @@ fn ask(platform: &Platform, host: &str, target: &str) -> (u16, String) {
 fn s1_no_spelling_of_a_path_gets_past_the_router() {
     let platform = platform!();
     let spellings = [
-        "/list-functions%20", "/list-functions?r=%20", "/%6cist-functions", "//list-functions", "/./list-functions",
-        "/github-event/../list-functions", "/github-event/..%2flist-functions", "/github-event%2f..%2flist-functions",
-        "/github-event/%2e%2e/list-functions", "/function/list-functions", "/system/functions", "/%20/list-functions",
-        "/list-functions\t", "/github-event;/list-functions", "http://127.0.0.1/function/list-functions", "*",
+        "/list-functions%20",
+        "/list-functions?r=%20",
+        "/%6cist-functions",
+        "//list-functions",
+        "/./list-functions",
+        "/github-event/../list-functions",
+        "/github-event/..%2flist-functions",
+        "/github-event%2f..%2flist-functions",
+        "/github-event/%2e%2e/list-functions",
+        "/function/list-functions",
+        "/system/functions",
+        "/%20/list-functions",
+        "/list-functions\t",
+        "/github-event;/list-functions",
+        "http://127.0.0.1/function/list-functions",
+        "*",
     ];
     for host in ["system.localhost", "localhost", "127.0.0.1", "alice.localhost", "git.localhost"] {
         for spelling in spellings {
@@ -65,7 +85,12 @@ fn s7_functions_that_tell_about_tenants_answer_nobody_unsigned() {
             let url = format!("http://{}/function/{function}{path}", platform.gateway());
             for request in [reqwest::Client::new().get(&url), reqwest::Client::new().post(&url).body("{}")] {
                 let answer = platform.send(request);
-                assert!([401, 404, 405].contains(&answer.status), "{function}{path}: {} {}", answer.status, answer.text);
+                assert!(
+                    [401, 404, 405].contains(&answer.status),
+                    "{function}{path}: {} {}",
+                    answer.status,
+                    answer.text
+                );
             }
         }
     }
