@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::log_key::{Folder, Name};
+use crate::retention;
 use crate::store::{Object, Store, StoreError};
 
 /// A directory that is ours.
@@ -29,7 +30,14 @@ impl Directory {
 impl Store for Directory {
     async fn put(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<(), StoreError> {
         let path = self.folder(folder);
-        blocking(move || write(&path, name, &bytes)).await.map_err(|e| StoreError::new("write", folder.object(name), e))
+        let written = blocking(move || {
+            write(&path, name, &bytes)?;
+            if name == Name::Whole {
+                forget_old(&path);
+            }
+            Ok(())
+        });
+        written.await.map_err(|e| StoreError::new("write", folder.object(name), e))
     }
 
     async fn get(&self, folder: &Folder, name: Name) -> Result<Option<Bytes>, StoreError> {
@@ -73,6 +81,16 @@ fn write(folder: &Path, name: Name, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&unfinished, folder.join(name.to_string()))?;
     // The new name is durable only once its folder is.
     File::open(folder)?.sync_all()
+}
+
+/// Another function's log may be removing the same ones, so that one is not there any more is no trouble.
+fn forget_old(folder: &Path) {
+    let Some(commit) = folder.parent() else { return };
+    if let Err(error) = retention::apply(retention::USUAL, commit)
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!(commit = %commit.display(), %error, "old build logs could not be removed");
+    }
 }
 
 fn list(folder: &Path) -> io::Result<Vec<Object>> {
@@ -126,6 +144,20 @@ mod tests {
         store.put(&folder, Name::Whole, Bytes::from("whole")).await.unwrap();
         assert_eq!(store.get(&folder, Name::Whole).await.unwrap().unwrap(), "whole");
         assert_eq!(fs::read_dir(store.folder(&folder)).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn logs_of_old_commits_go() {
+        let root = tempfile::tempdir().unwrap();
+        let repository = root.path().join("alice/shop");
+        for number in 0..150 {
+            fs::create_dir_all(repository.join(number.to_string()).join("cart")).unwrap();
+        }
+        let (store, folder) = (Directory::new(root.path().to_owned()), folder());
+        store.put(&folder, Name::Part(0), Bytes::from("x")).await.unwrap();
+        store.put(&folder, Name::Whole, Bytes::from("x")).await.unwrap();
+        assert_eq!(fs::read_dir(&repository).unwrap().count(), 100);
+        assert_eq!(store.get(&folder, Name::Whole).await.unwrap().unwrap(), "x");
     }
 
     #[tokio::test]

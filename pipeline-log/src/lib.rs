@@ -4,6 +4,7 @@ mod config;
 mod directory;
 mod log_key;
 mod logs;
+mod retention;
 mod routes;
 #[cfg(feature = "s3")]
 mod s3;
