@@ -1,5 +1,6 @@
 //! `kill -9` at every hop of a push. After the next start the push ends live, with one container per function and
 //! nothing left of the first try.
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails the test")]
 
 use std::time::Instant;
 

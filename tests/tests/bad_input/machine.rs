@@ -116,7 +116,7 @@ fn a_full_disk_refuses_pushes_and_loses_nothing() {
     let live = Live::with(options!().data(&disk.path().join("data")));
     let (platform, repository) = (&live.platform, &live.repository);
     disk.fill();
-    repository.write("a/answer", &login("new"));
+    repository.write("a/answer", login("new"));
     let sha = repository.commit("Change");
     let pushed = repository.push(platform);
     assert!(!pushed.ok || pushed.says("FAILED") || pushed.says("tried again"), "{pushed}");

@@ -51,6 +51,7 @@ fn a_webhook_that_is_replayed_changes_nothing() {
     live.repository.write("a/answer", "newer");
     let pushed = live.repository.commit_and_push(&live.platform);
     assert!(pushed.ok, "{pushed}");
+    live.platform.wait_for_containers(&[&format!("{}-a", live.repository.owner())]);
     let before = live.platform.containers();
     live.platform.watch_log(|| live.platform.signed_push(&push(&live, &old)), again);
     assert_eq!(live.platform.get(live.repository.owner(), "/a").text, "newer", "an old push stays in the past");
