@@ -168,6 +168,7 @@ mod tests {
         status_of("stack-deploy", state)
     }
 
+    #[expect(clippy::unwrap_used, reason = "test helper")]
     fn status_of(context: &str, state: State) -> Status {
         let event = serde_json::from_value(serde_json::json!({
             "host": "h", "owner": "alice", "owner_id": 1, "repo": "r", "repo_id": 2, "private": false, "branch": "main",
