@@ -9,7 +9,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use bollard::auth::DockerCredentials;
 use bollard::errors::Error as DockerError;
 use bollard::models::{BuildInfo, PushImageInfo};
-use bollard::query_parameters::{BuildImageOptions, BuildImageOptionsBuilder, BuilderVersion, PushImageOptionsBuilder};
+use bollard::query_parameters::{
+    BuildImageOptions, BuildImageOptionsBuilder, BuilderVersion, ListImagesOptionsBuilder, PushImageOptionsBuilder,
+    RemoveImageOptions,
+};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -18,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::image_name::ImageName;
+use crate::leftovers::Made;
 
 /// Asking the engine who it is takes milliseconds; one that takes longer than this is not there.
 const GREETING_TIME: Duration = Duration::from_secs(5);
@@ -111,6 +115,26 @@ impl LiveEngine {
     ) -> impl Stream<Item = Result<PushImageInfo, DockerError>> + '_ {
         let options = PushImageOptionsBuilder::default().tag(image.tag()).build();
         self.docker.push_image(image.repository(), Some(options), credentials)
+    }
+
+    /// All images that a builder made, once for each of their names.
+    pub(crate) async fn made_here(&self) -> Result<Vec<Made>, DockerError> {
+        let filters = HashMap::from([("label", vec![format!("{}={}", LABEL.0, LABEL.1)])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let images = self.docker.list_images(Some(options)).await?;
+        Ok(images
+            .into_iter()
+            .flat_map(|i| i.repo_tags.into_iter().map(move |name| Made { name, at: i.created }))
+            .collect())
+    }
+
+    /// Removes the image unless a container uses it. True if it is gone.
+    pub(crate) async fn remove_unused(&self, name: &str) -> Result<bool, DockerError> {
+        match self.docker.remove_image(name, None::<RemoveImageOptions>, None).await {
+            Ok(_) => Ok(true),
+            Err(DockerError::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 

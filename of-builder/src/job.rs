@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::repack;
 use crate::engine::LiveEngine;
+use crate::leftovers;
 use crate::order::Order;
 use crate::registry::Registry;
 use crate::report::Report;
@@ -46,9 +47,11 @@ pub(crate) fn start(job: Job, tasks: &tokio_util::task::TaskTracker) -> mpsc::Re
 }
 
 async fn run(job: Job, reports: mpsc::Sender<Report>) {
-    let image = job.order.image.to_string();
+    let (name, image) = (job.order.image.clone(), job.order.image.to_string());
+    // Where images are used again they are kept here and nowhere else.
+    let kept_here = job.upload.is_some();
     let (time, stopping) = (job.time, job.stopping.clone());
-    let _place = job.place;
+    let place = job.place;
     let build = build(job.archive, job.order, job.upload, &job.engine, job.registry, &reports);
     let last = tokio::select! {
         last = tokio::time::timeout(time, build) => last.unwrap_or_else(|_| verdict::too_slow(time)),
@@ -62,8 +65,13 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
         "" => tracing::info!(image, digest = last.digest, "image built"),
         error => tracing::warn!(image, error, retry = last.retry, "build failed"),
     }
+    let made = last.error.is_empty();
     // Nobody is left to tell where this fails.
     let _ = tokio::time::timeout(LAST_REPORT_TIME, reports.send(last)).await;
+    drop((reports, place));
+    if made && kept_here {
+        leftovers::remove(&job.engine, &name).await;
+    }
 }
 
 async fn build(

@@ -7,6 +7,7 @@ mod config;
 mod engine;
 mod image_name;
 mod job;
+mod leftovers;
 mod log_budget;
 mod order;
 mod refusal;

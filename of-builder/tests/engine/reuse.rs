@@ -53,3 +53,40 @@ async fn other_build_arguments_are_another_upload() {
     builder.build(archive(order("one"), &dockerfile, &[])).await;
     assert!(!says_so(&lines(&builder.build(archive(order("two"), &dockerfile, &[])).await)));
 }
+
+#[tokio::test]
+async fn old_images_go_and_those_in_use_stay() {
+    let (builder, owner) =
+        (Builder::start(&[REUSE]).await, format!("of-builder-test-{}", uuid::Uuid::new_v4().simple()));
+    let names: Vec<String> = (0..8).map(|n| format!("{owner}/shop-cart:{n}")).collect();
+    let mut container = None;
+    for name in &names {
+        let dockerfile = "FROM scratch\nCOPY x /x\nCMD [\"/x\"]\n";
+        let tar = archive(json!({ "image": name }), dockerfile, &[("x", name)]);
+        assert!(last(&builder.build(tar).await).error.is_empty());
+        if container.is_none() {
+            let body = bollard::models::ContainerCreateBody { image: Some(name.clone()), ..Default::default() };
+            container = Some(docker().create_container(None, body).await.unwrap().id);
+        }
+    }
+    let left = async || {
+        let mut left = Vec::new();
+        for name in &names {
+            if docker().inspect_image(name).await.is_ok() {
+                left.push(name.rsplit(':').next().unwrap());
+            }
+        }
+        left
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while left().await.len() > 6 && std::time::Instant::now() < deadline {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let left = left().await;
+    docker().remove_container(&container.unwrap(), None).await.unwrap();
+    for name in &names {
+        let _ = docker().remove_image(name, None::<RemoveImageOptions>, None).await;
+    }
+    // Which of those that were made in one second are the older ones is not known.
+    assert!(left.len() == 6 && left.contains(&"0") && left.contains(&"7"), "{left:?}");
+}
