@@ -12,6 +12,8 @@ use crate::problem::Problem;
 
 const FIRST_POLL: Duration = Duration::from_millis(50);
 const SLOWEST_POLL: Duration = Duration::from_secs(2);
+/// With this the gateway announces the lines that are shown apart from its sentence.
+const LOG_FOLLOWS: &str = "; the end of its log";
 
 /// Makes the deployment live. A gateway that answers only then needs one look; others are asked until `patience` ends.
 pub(crate) async fn roll_out(
@@ -57,7 +59,7 @@ fn refused(error: GatewayError) -> Problem {
         return Failure::upstream("the gateway does not answer").because(error).into();
     };
     let (reason, log) = text.split_once('\n').unwrap_or((text, ""));
-    let reason = reason.trim().trim_end_matches(':');
+    let reason = reason.trim().trim_end_matches(':').trim_end_matches(LOG_FOLLOWS);
     let log = log.to_owned();
     let failure = match *status {
         StatusCode::CONFLICT => Failure::conflict(reason),
@@ -66,7 +68,7 @@ fn refused(error: GatewayError) -> Problem {
             Failure::upstream("the gateway does not accept this platform's credentials")
         }
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Failure::upstream("the gateway is busy"),
-        status if status.is_client_error() => Failure::refused(format!("the deployment failed: {reason}")),
+        status if status.is_client_error() => Failure::refused(reason),
         _ => Failure::upstream("the gateway could not deploy the function"),
     };
     Problem::with_log(failure.because(error), log)

@@ -60,9 +60,9 @@ async fn a_version_that_does_not_become_ready_is_a_failure() {
 #[tokio::test]
 async fn the_gateways_reason_and_the_containers_last_lines_are_shown() {
     let setup = setup().await;
-    let text = "the function alice-greet exited with code 1; its last lines:\nTraceback\nImportError: x";
+    let text = "the function alice-greet ended with exit code 1 before it was ready; the end of its log:\nTraceback\nImportError: x";
     setup.gateway.refuse_next("PUT /system/functions", StatusCode::UNPROCESSABLE_ENTITY, text);
-    let sentence = "the deployment failed: the function alice-greet exited with code 1; its last lines";
+    let sentence = "the function alice-greet ended with exit code 1 before it was ready";
     assert_eq!(setup.ship(&order()).await, (StatusCode::UNPROCESSABLE_ENTITY, format!("{sentence}\n")));
     let status = setup.last_status().unwrap();
     assert_eq!((status.title.as_str(), status.log.as_str()), (sentence, "Traceback\nImportError: x"));
@@ -72,7 +72,7 @@ async fn the_gateways_reason_and_the_containers_last_lines_are_shown() {
 async fn what_the_gateway_refuses_is_final_and_what_it_cannot_do_is_not() {
     for (answer, code, sentence) in [
         (StatusCode::CONFLICT, StatusCode::CONFLICT, "the reason"),
-        (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY, "the deployment failed: the reason"),
+        (StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY, "the reason"),
         (StatusCode::UNAUTHORIZED, StatusCode::BAD_GATEWAY, "the gateway does not accept this platform's credentials"),
         (StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY, "the gateway is busy"),
         (StatusCode::SERVICE_UNAVAILABLE, StatusCode::BAD_GATEWAY, "the gateway could not deploy the function"),
