@@ -2,7 +2,9 @@
 
 mod child;
 mod function;
+mod gateway;
 mod idle;
+mod nginx;
 mod pipeline;
 mod push;
 mod report;
@@ -46,6 +48,8 @@ enum What {
     Stack,
     /// A function on the Rust template against bare hyper and a process for each request.
     Function,
+    /// The gateway in front of one container, beside nginx in front of the same.
+    Gateway,
     /// Memory of the whole platform at rest.
     Idle,
     /// Webhooks taken, beside a mere signature check.
@@ -84,6 +88,9 @@ fn measure(what: &[What]) -> anyhow::Result<Report> {
     drop(runtime);
     if wanted(What::Function) {
         function::measure(&mut report)?;
+    }
+    if wanted(What::Gateway) {
+        gateway::measure(&mut report)?;
     }
     if wanted(What::Idle) {
         idle::measure(&mut report)?;

@@ -1,5 +1,6 @@
 //! The servers that are measured against each other, each answering every request with its body or `hello`.
 
+pub(crate) mod containers;
 pub(crate) mod webhooks;
 
 use std::convert::Infallible;
@@ -30,6 +31,8 @@ pub(crate) enum Server {
     Fork,
     /// The gateway with `github-event`.
     Gateway,
+    /// The gateway with a container engine.
+    Containers,
     /// A check of webhook signatures and nothing else.
     Verifier,
 }
@@ -42,6 +45,7 @@ impl Server {
             Self::Hyper => "hyper",
             Self::Fork => "fork",
             Self::Gateway => "gateway",
+            Self::Containers => "containers",
             Self::Verifier => "verifier",
         }
     }
@@ -64,6 +68,7 @@ impl Server {
             Self::Hyper => serve(|request| async move { answer(request).await }),
             Self::Fork => serve(|request| async move { fork(request).await.unwrap_or_default() }),
             Self::Gateway => webhooks::gateway(),
+            Self::Containers => containers::gateway(),
             Self::Verifier => webhooks::verifier(),
         }
     }
@@ -89,8 +94,10 @@ where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Full<Bytes>>> + Send,
 {
-    let port: u16 = Env::from_process().var("port").unwrap_or("0").parse()?;
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let env = Env::from_process();
+    let port: u16 = env.var("port").unwrap_or("0").parse()?;
+    // In a container it is reached from outside.
+    let listener = TcpListener::bind((env.var("host").unwrap_or("127.0.0.1"), port)).await?;
     eprintln!("serving");
     loop {
         let (stream, _) = listener.accept().await?;
