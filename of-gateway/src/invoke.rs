@@ -14,10 +14,10 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use upstream::{ForwardError, Limits, forward, is_upgrade, strip_hop_by_hop};
-use uuid::Uuid;
 
 use crate::answer::text;
 use crate::app::App;
+use crate::call_id;
 use crate::functions::{Backend, Containers, Function, FunctionRef, InFlight, PlatformFunction};
 use crate::transit::{Payload, Reply};
 
@@ -140,7 +140,7 @@ impl Marks {
         let call_id = match headers.get(X_CALL_ID).filter(|id| !id.is_empty()) {
             Some(id) => id.clone(),
             None => {
-                let id = new_call_id();
+                let id = call_id::random();
                 headers.insert(X_CALL_ID, id.clone());
                 id
             }
@@ -164,11 +164,6 @@ impl Marks {
         headers.insert(X_START_TIME, self.start);
         headers.insert(X_SERVED_BY, SERVED_BY);
     }
-}
-
-fn new_call_id() -> HeaderValue {
-    let mut buffer = Uuid::encode_buffer();
-    HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut buffer)).unwrap_or(PLAIN)
 }
 
 /// The function's own path: what follows its name, at least a slash, and the query.

@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod auth;
+mod call_id;
 pub mod config;
 mod engine;
 mod enqueue;
