@@ -57,6 +57,10 @@ impl PushError {
                 "Receiving this push took too long and was stopped. Try again, in smaller parts if it is large.".into()
             }
             Self::TooLarge(limit) => too_large(*limit),
+            Self::Note(cause) if cause.kind() == std::io::ErrorKind::StorageFull => {
+                "The git host's disk is full. Nothing was changed. Its operator must free some space; then push again."
+                    .into()
+            }
             Self::Git(GitError::Busy) => "The git host is busy. Try again in a minute.".into(),
             Self::Git(_) | Self::Note(_) => {
                 "The git host could not take this push. Its operator finds the reason in the log; try again later."
