@@ -14,7 +14,7 @@ pub const STACK_CONTEXT: &str = "stack-deploy";
 /// The function that passes statuses on to the source-code host.
 pub const STATUS_FUNCTION: &str = "github-status";
 /// Longer titles are cut, in characters.
-const MAX_TITLE: usize = 200;
+const MAX_TITLE: usize = 300;
 /// Longer logs lose their beginning, in bytes: GitHub takes 65,535 characters.
 const MAX_LOG: usize = 60_000;
 
@@ -119,6 +119,6 @@ mod tests {
     #[test]
     fn titles_are_one_short_line() {
         assert_eq!(one_line("a\nb\u{1b}[31mc "), "a b [31mc");
-        assert_eq!(one_line(&"ä".repeat(300)).chars().count(), MAX_TITLE + 1);
+        assert_eq!(one_line(&"ä".repeat(400)).chars().count(), MAX_TITLE + 1);
     }
 }
