@@ -42,6 +42,24 @@ async fn an_image_that_is_there_is_not_built() {
 }
 
 #[tokio::test]
+async fn an_image_of_an_earlier_build_is_deployed_and_not_said_to_be_built() {
+    let setup = setup().await;
+    setup
+        .builder
+        .answer_next(StatusCode::OK, &format!(r#"{{"log":[],"image":"{IMAGE}","status":"success","reused":true}}"#));
+    let (status, text) = setup.ship(&order()).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&answer["image"], &answer["built"]), (&IMAGE.into(), &false.into()));
+    let sentence = "the image of an earlier build is used";
+    let shown: Vec<_> = setup.statuses().into_iter().map(|status| (status.state, status.title)).collect();
+    assert_eq!(shown[0], (State::InProgress, sentence.to_owned()));
+    assert_eq!(shown.last().unwrap().0, State::Success);
+    assert_eq!(setup.log().await, format!("{sentence}\n"));
+    assert_eq!(setup.gateway.function("alice-greet").unwrap().image, IMAGE);
+}
+
+#[tokio::test]
 async fn a_build_that_fails_is_final_and_its_last_lines_are_shown() {
     let setup = setup().await;
     let lines: Vec<String> = (0..100).map(|n| format!("\"line {n}\"")).collect();
