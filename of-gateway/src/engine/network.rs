@@ -11,6 +11,8 @@ use super::{Engine, EngineError};
 /// The engine's own network, whose settings its administrator has chosen.
 const DEFAULT_NETWORK: &str = "bridge";
 const MTU: &str = "com.docker.network.driver.mtu";
+/// Whether containers of a network reach each other.
+const NEIGHBOURS: &str = "com.docker.network.bridge.enable_icc";
 
 impl Engine {
     pub(crate) fn network(&self) -> String {
@@ -34,7 +36,7 @@ impl Engine {
         let request = NetworkCreateRequest {
             name: name.clone(),
             driver: Some("bridge".to_owned()),
-            options: self.mtu().await?.map(|mtu| HashMap::from([(MTU.to_owned(), mtu)])),
+            options: Some(self.network_options().await?),
             labels: Some(HashMap::from([(INSTANCE.to_owned(), self.instance.clone())])),
             ..NetworkCreateRequest::default()
         };
@@ -44,6 +46,14 @@ impl Engine {
             Err(error) if error.is_already() => Ok(()),
             other => other.map(drop),
         }
+    }
+
+    /// Functions of different owners share the network, and past the router's door nobody asks who calls: they reach
+    /// the host and the internet, not each other.
+    async fn network_options(&self) -> Result<HashMap<String, String>, EngineError> {
+        let mut options = HashMap::from([(NEIGHBOURS.to_owned(), "false".to_owned())]);
+        options.extend(self.mtu().await?.map(|mtu| (MTU.to_owned(), mtu)));
+        Ok(options)
     }
 
     /// The packet size of the engine's default network. New networks do not get it by themselves, and where the host's

@@ -55,6 +55,21 @@ async fn a_container_is_confined() {
 }
 
 #[tokio::test]
+async fn functions_do_not_reach_each_other_past_the_gateway() {
+    let bench = Bench::set_up().await;
+    let gateway = bench.gateway().await;
+    gateway.deployed(&bench.spec("one")).await;
+    gateway.deployed(&bench.spec("two")).await;
+    let (_, id, _) = bench.containers(&gateway.instance, "two").await.remove(0);
+    let networks = bench.docker.inspect_container(&id, None).await.unwrap().network_settings.unwrap().networks.unwrap();
+    let address = networks[&format!("of-{}", gateway.instance)].ip_address.clone().unwrap();
+    assert_eq!(gateway.get(&format!("/function/one/reach/{address}:8080")).await.1, "not reached");
+    assert_eq!(gateway.get("/function/one/reach/127.0.0.1:8080").await.1, "reached", "the question itself works");
+    assert_eq!(gateway.get("/function/two/version").await, (200, "one".to_owned()), "the gateway reaches both");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_writable_root_is_given_where_it_is_asked_for() {
     let bench = Bench::set_up().await;
     let gateway = bench.gateway().await;

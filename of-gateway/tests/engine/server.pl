@@ -50,6 +50,10 @@ sub serve {
     if ($path eq '/slow') { sleep 2; return answer($client, 200, $ENV{VERSION} // '') }
     if ($path =~ m{^/secret/(.*)}) { return answer($client, 200, slurp("/var/openfaas/secrets/$1")) }
     if ($path =~ m{^/env/(.*)}) { return answer($client, 200, $ENV{$1} // '') }
+    if ($path =~ m{^/reach/(.*)}) {
+        my $peer = IO::Socket::INET->new(PeerAddr => $1, Timeout => 2);
+        return answer($client, 200, $peer ? 'reached' : 'not reached');
+    }
     if ($path eq '/status') { return answer($client, 200, slurp('/proc/self/status')) }
     if ($path =~ m{^/write(/.*)}) {
         open my $file, '>', $1 or return answer($client, 403, "$!");

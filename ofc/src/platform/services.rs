@@ -102,6 +102,12 @@ fn engine() -> Option<String> {
 pub(crate) fn gateway_base(data: &DataDir, user: String, password: secrecy::SecretString) -> of_gateway::Config {
     let mut config = of_gateway::Config::new(data.gateway(), user, password);
     config.engine = engine().unwrap_or(config.engine);
+    // Together within BACK_LIMIT, so that the gateway ends in its own order.
+    config.graces = of_gateway::Graces {
+        calls: Duration::from_secs(2),
+        connections: Duration::from_millis(1500),
+        deployments: Duration::from_secs(1),
+    };
     config
 }
 
