@@ -62,6 +62,14 @@ impl Keys {
 }
 
 impl Caller {
+    /// Whom the caller acts for, if that is not the platform itself.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        match self {
+            Self::Owner(owner) => Some(owner),
+            Self::Platform => None,
+        }
+    }
+
     /// Refuses a reader whose repository this is not, in the words used for one that does not exist.
     pub(crate) fn may_read(&self, path: &RepoPath) -> Result<(), Failure> {
         match self {

@@ -7,9 +7,11 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sdk::id::Owner;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::turns::{Turn, Turns};
 
 /// How long a push or fetch waits for its turn.
 const TURN: Duration = Duration::from_secs(30);
@@ -83,7 +85,7 @@ pub(crate) struct Git {
     program: PathBuf,
     home: PathBuf,
     settings: Arc<Vec<(&'static str, String)>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Git {
@@ -99,12 +101,12 @@ impl Git {
             ("uploadpack.allowFilter", "true".to_owned()),
             ("pack.windowMemory", "128m".to_owned()),
         ];
-        Self { program, home, settings: Arc::new(settings), turns: Arc::new(Semaphore::new(max_processes.max(1))) }
+        Self { program, home, settings: Arc::new(settings), turns: Turns::new(max_processes) }
     }
 
-    /// A turn to run one push or fetch; give it back by dropping it.
-    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, GitError> {
-        match tokio::time::timeout(TURN, self.turns.clone().acquire_owned()).await {
+    /// A turn to run one push or fetch for an owner, or for the platform itself; give it back by dropping it.
+    pub(crate) async fn turn(&self, owner: Option<&Owner>) -> Result<Turn, GitError> {
+        match tokio::time::timeout(TURN, self.turns.take(owner)).await {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(GitError::Busy),
         }

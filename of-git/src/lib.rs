@@ -26,6 +26,7 @@ mod reply;
 mod repositories;
 mod smart;
 mod token;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -98,7 +98,7 @@ pub(crate) async fn run(app: Arc<App>, push: Push, mut reply: Reply) {
 async fn take(app: &App, push: Push, reply: &mut Reply) -> Result<Vec<Announced>, PushError> {
     let path = push.path.clone();
     let _lock = app.repositories.lock(&path).await.ok_or(PushError::Locked)?;
-    let turn = app.git.turn().await?;
+    let turn = app.git.turn(Some(&path.owner)).await?;
     let (folder, before, is_new) = open(app, &path).await?;
     let received = receive(app, push, &folder, &before, reply).await;
     drop(turn);

@@ -95,7 +95,7 @@ pub(crate) async fn info_refs(
             app.repositories.find(&path).await.unwrap_or_else(|| app.repositories.empty().to_owned())
         }
     };
-    let _turn = app.git.turn().await?;
+    let _turn = app.git.turn(caller.owner()).await?;
     let protocol = protocol(&headers);
     let mut command = app.git.service(service, &folder, protocol.as_deref());
     let refs = app.git.collect(command.args(["--advertise-refs", "."]), service.name()).await?;
@@ -122,7 +122,7 @@ pub(crate) async fn upload_pack(
     let folder = app.repositories.find(&path).await.ok_or_else(|| auth::missing(&path))?;
     expect_type(&headers, Service::UploadPack)?;
     let request = fetch::read_request(PushBody::new(&headers, body).map_err(bad_body)?).await?;
-    let turn = app.git.turn().await?;
+    let turn = app.git.turn(caller.owner()).await?;
     let mut command = app.git.service(Service::UploadPack, &folder, protocol(&headers).as_deref());
     let mut child = app.git.start(command.arg("."))?;
     let stdin = child.stdin.take();
