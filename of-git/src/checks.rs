@@ -158,7 +158,7 @@ impl Checks {
         .await
     }
 
-    /// Changes a check run.
+    /// Changes a check run, unless the report comes too late. Returns the run as it is then.
     pub(crate) async fn update(&self, path: &RepoPath, id: u64, report: Report) -> Result<CheckRun, CheckError> {
         let (this, folder) = (self.clone(), self.folder(path));
         run(move || {
@@ -204,6 +204,9 @@ impl Checks {
         let sha = commit_of(folder, id)?.ok_or(CheckError::Unknown(id))?;
         let mut runs = read(folder, &sha)?;
         let run = runs.iter_mut().find(|run| run.id == id).ok_or(CheckError::Unknown(id))?;
+        if run.is_past(&report) {
+            return Ok(run.clone());
+        }
         run.apply(report, self.tick());
         let run = run.clone();
         self.save(folder, &sha, &runs)?;
@@ -240,6 +243,18 @@ impl CheckRun {
             output: Output::default(),
             revision: id,
         }
+    }
+
+    /// True for a `queued` that must not take the place of a success or a failure.
+    ///
+    /// It may be late, or of a push that is told a second time, and would hide for ever how the commit ended.
+    /// Whoever really carries the commit out again says `in_progress` or an end next, and both are always taken:
+    /// a failure is tried again, and a commit is pushed to another branch. What ended without a result
+    /// (`neutral`: not the branch that is built) may be queued, since another branch with this commit follows.
+    fn is_past(&self, report: &Report) -> bool {
+        let begins = report.status == Some(Progress::Queued) && report.conclusion.is_none();
+        let no_result = matches!(self.conclusion, Some(Conclusion::Neutral | Conclusion::Skipped));
+        begins && self.status == Progress::Completed && !no_result
     }
 
     fn apply(&mut self, report: Report, revision: u64) {

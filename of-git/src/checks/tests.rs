@@ -31,6 +31,41 @@ async fn a_run_is_made_once_and_then_changed() {
     assert_eq!((restarted.conclusion, restarted.completed_at), (None, None));
 }
 
+fn queued() -> Report {
+    let output = Output { title: Some("queued".into()), ..Output::default() };
+    Report { status: Some(Progress::Queued), output: Some(output), ..report("greet") }
+}
+
+#[tokio::test]
+async fn a_late_queued_does_not_hide_how_a_commit_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    for conclusion in [Conclusion::Success, Conclusion::Failure] {
+        let ended = checks.put(&path, &sha, Report { conclusion: Some(conclusion), ..report("greet") }).await.unwrap();
+        let changes = checks.changes();
+        assert_eq!(checks.update(&path, ended.id, queued()).await.unwrap(), ended);
+        assert_eq!(checks.put(&path, &sha, queued()).await.unwrap(), ended);
+        assert_eq!(checks.list(&path, &sha).await.unwrap(), std::slice::from_ref(&ended));
+        assert!(!changes.has_changed().unwrap(), "nobody is told of it");
+        let going = Report { status: Some(Progress::Running), ..report("greet") };
+        let again = checks.update(&path, ended.id, going).await.unwrap();
+        assert_eq!((again.status, again.conclusion), (Progress::Running, None), "it is carried out again");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_was_of_no_matter_may_be_queued_for_another_branch() {
+    let folder = tempfile::tempdir().unwrap();
+    let checks = Checks::open(folder.path().into()).unwrap();
+    let (path, sha) = place();
+    let skipped = Report { conclusion: Some(Conclusion::Neutral), ..report("greet") };
+    let skipped = checks.add(&path, &sha, skipped).await.unwrap();
+    let run = checks.update(&path, skipped.id, queued()).await.unwrap();
+    assert_eq!((run.status, run.conclusion, run.output.title.as_deref()), (Progress::Queued, None, Some("queued")));
+    assert!(run.revision > skipped.revision);
+}
+
 #[tokio::test]
 async fn putting_twice_keeps_one() {
     let folder = tempfile::tempdir().unwrap();
