@@ -62,7 +62,7 @@ pub(crate) async fn run(app: &App, path: &RepoPath, announced: Vec<Announced>, r
                 return;
             }
             () = &mut limit => {
-                reply.say(&still_running(app, path, &followed)).await;
+                reply.say(&still_running(path, &followed)).await;
                 return;
             }
             () = &mut silence, if silent => {
@@ -173,10 +173,10 @@ impl Followed {
     }
 }
 
-fn still_running(app: &App, path: &RepoPath, followed: &[Followed]) -> String {
-    let sha = followed.iter().find(|f| !f.done).map(|f| f.sha.as_str()).unwrap_or_default();
+/// Only what the platform's operator can look at is named: the reports themselves are not open to pushers.
+fn still_running(path: &RepoPath, followed: &[Followed]) -> String {
+    let sha = followed.iter().find(|f| !f.done).map(|f| f.sha.short()).unwrap_or_default();
     format!(
-        "The deployment takes longer than you are kept waiting for. It goes on; see {}/api/v3/repos/{path}/commits/{sha}/check-runs",
-        app.config.public_base()
+        "The deployment takes longer than you are kept waiting for. It goes on. On the platform's machine `ofc ls` shows what is live of commit {sha}, and the log (ofc.log in its data directory) how the deployment of {path} ends."
     )
 }

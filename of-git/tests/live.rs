@@ -132,6 +132,23 @@ async fn an_old_report_about_the_same_commit_does_not_end_a_new_push() {
 }
 
 #[tokio::test]
+async fn a_second_push_of_a_commit_is_shown_though_its_queued_says_nothing_new() {
+    let place = place_with(|_| ()).await;
+    let sha = place.work.commit("stack.yml", "1").await;
+    let url = place.host.url("alice", "alice/hello");
+    let child = place.work.command(&["push", &url, "main:a"]).spawn().unwrap();
+    place.platform.wait_for(1).await;
+    let id =
+        place.host.check_run("alice/hello", run("stack-deploy", &sha, "completed", Some("success"), "Deployed")).await;
+    assert!(child.wait_with_output().await.unwrap().status.success());
+    let child = place.work.command(&["push", &url, "main:b"]).spawn().unwrap();
+    place.platform.wait_for(2).await;
+    place.update("alice/hello", id, run("stack-deploy", &sha, "queued", None, "queued")).await;
+    place.update("alice/hello", id, run("stack-deploy", &sha, "completed", Some("success"), "Deployed again")).await;
+    assert_eq!(remote_lines(&child.wait_with_output().await.unwrap()), ["Deployed again"]);
+}
+
+#[tokio::test]
 async fn a_pusher_who_goes_away_stops_nothing() {
     let place = place_with(|_| ()).await;
     let sha = place.work.commit("stack.yml", "1").await;
@@ -157,5 +174,6 @@ async fn after_the_limit_the_pusher_is_told_where_to_look() {
     let output = place.work.push(&place.host.url("alice", "alice/hello"), &["main"]).await;
     assert!(output.status.success());
     let said = remote_lines(&output).join("\n");
-    assert!(said.contains("It goes on") && said.contains(&format!("commits/{sha}/check-runs")), "{said}");
+    assert!(said.contains("It goes on") && said.contains("`ofc ls`") && said.contains(&sha[..7]), "{said}");
+    assert!(said.contains("ofc.log") && !said.contains("/api/"), "{said}");
 }
