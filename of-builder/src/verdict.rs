@@ -10,13 +10,25 @@ use crate::report::Report;
 use crate::text;
 use crate::transcript::FailedStep;
 
-/// What an engine says that is short of space or is being stopped.
-const ENGINE_TROUBLE: [(&str, &str); 4] = [
-    ("no space left on device", "the container engine's disk is full"),
-    ("context canceled", "the container engine cancelled the build"),
-    ("transport is closing", "the container engine stopped during the build"),
-    ("code = Unavailable", "the container engine stopped during the build"),
+/// What the engine puts before the error that counts.
+const WRAPPINGS: [&str; 3] =
+    ["failed to solve with frontend dockerfile.v0: ", "failed to solve: ", "failed to receive status: "];
+/// Marks of messages that pass on what a stranger wrote: a Dockerfile, the command of a step, a frontend that
+/// `# syntax=` names, a server that was asked for a file or an image. The engine quotes nearly all of it.
+const STRANGERS: [&str; 9] = [
+    "\"",
+    "failed to create LLB definition",
+    "dockerfile parse error",
+    "Invalid ",
+    "invalid ",
+    "executor failed running",
+    "frontend gateway.v0",
+    "response status",
+    "unexpected status",
 ];
+const DISK_FULL: &str = "the container engine's disk is full";
+const CANCELLED: &str = "the container engine cancelled the build";
+const STOPPED: &str = "the container engine stopped during the build";
 
 pub(crate) fn of_build(error: &DockerError, step: Option<&FailedStep>) -> Report {
     match error {
@@ -36,13 +48,41 @@ fn of_build_message(message: &str, step: Option<&FailedStep>) -> Report {
     if let Some(step) = step.filter(|step| step.exit_code().is_some()) {
         return Report::failed(step.sentence());
     }
-    if let Some((_, sentence)) = ENGINE_TROUBLE.iter().find(|(sign, _)| message.contains(sign)) {
-        return Report::unavailable(*sentence);
+    if let Some(sentence) = engine_trouble(message) {
+        return Report::unavailable(sentence);
     }
     match step {
         Some(step) => Report::failed(step.sentence()),
         None => Report::failed(text::clean(message.as_bytes())),
     }
+}
+
+/// The engine's own trouble. Known by the place of its words and not by the words alone, which a Dockerfile may
+/// hold as well: else anybody could have a build tried again that will never end well.
+fn engine_trouble(message: &str) -> Option<&'static str> {
+    let mut message = message.trim();
+    while let Some(inner) = WRAPPINGS.iter().find_map(|wrapping| message.strip_prefix(wrapping)) {
+        message = inner;
+    }
+    if STRANGERS.iter().any(|mark| message.contains(mark)) {
+        return None;
+    }
+    if ["rpc error: code = Unavailable desc = ", "Unavailable: "].iter().any(|begin| message.starts_with(begin)) {
+        return Some(STOPPED);
+    }
+    if let Some(before) = message.strip_suffix("context canceled")
+        && (before.is_empty() || before.ends_with(": ") || before.ends_with(" desc = "))
+    {
+        return Some(CANCELLED);
+    }
+    let failed = message.strip_suffix(": no space left on device")?;
+    failed.split(": ").any(is_file_operation).then_some(DISK_FULL)
+}
+
+/// `write /var/lib/docker/x`: how the engine names a call to the system that failed.
+fn is_file_operation(part: &str) -> bool {
+    part.split_once(" /")
+        .is_some_and(|(call, _)| !call.is_empty() && call.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
 pub(crate) fn of_push(image: &ImageName, error: &DockerError) -> Report {
@@ -101,10 +141,41 @@ mod tests {
     }
 
     #[test]
+    fn a_dockerfile_cannot_pass_for_the_engines_trouble() {
+        let llb = "failed to solve with frontend dockerfile.v0: failed to create LLB definition";
+        for message in [
+            "failed to compute cache key: \"/no space left on device\" not found: not found",
+            "failed to compute cache key: \"/code = Unavailable\" not found: not found",
+            &format!(
+                "{llb}: failed to process \"${{X:?write /a: no space left on device}}\": X: write /a: no space left on device"
+            ),
+            &format!("{llb}: failed to process \"${{X:?context canceled}}\": X: context canceled"),
+            &format!("{llb}: dockerfile parse error line 2: Unknown flag: a: write /x: no space left on device"),
+            &format!("{llb}: Invalid signal: x: context canceled"),
+            "failed to solve: Invalid signal: no space left on device",
+            "failed to solve: Invalid signal: transport is closing",
+            "failed to solve: Invalid signal: write /x: no space left on device",
+            "failed to solve: invalid proto: context canceled",
+            "executor failed running [/bin/sh -c echo: write /x: no space left on device",
+            "failed to solve with frontend gateway.v0: write /x: no space left on device",
+            "failed to load cache key: invalid response status 500 a: write /x: no space left on device",
+        ] {
+            for step in [None, Some(FailedStep::new("[2/2] COPY x /", message))] {
+                assert!(!of_build(&stream(message), step.as_ref()).retry, "{message}");
+            }
+        }
+    }
+
+    #[test]
     fn the_engines_troubles_are_worth_another_try() {
         for error in [
             stream("failed to solve: write /x: no space left on device"),
+            stream("failed to copy files: failed to copy file: write /var/lib/docker/a: b: no space left on device"),
+            stream("failed to solve with frontend dockerfile.v0: mkdir /var/lib/docker/x: no space left on device"),
+            stream("context canceled"),
+            stream("failed to solve: rpc error: code = Canceled desc = context canceled"),
             stream("rpc error: code = Unavailable desc = transport is closing"),
+            stream("failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF"),
             DockerError::RequestTimeoutError,
             DockerError::DockerResponseServerError { status_code: 500, message: "oops".to_owned() },
         ] {
