@@ -8,6 +8,7 @@ pub mod demo;
 pub mod doctor;
 pub mod embedded;
 pub mod engine;
+pub mod file_handles;
 pub mod git;
 pub mod instance;
 pub mod launch;

@@ -15,7 +15,7 @@ use crate::data_dir::{DEFAULT, DataDir};
 use crate::logging::{Format, Shown};
 use crate::platform::{Options, Platform};
 use crate::terminal::{Step, print};
-use crate::{banner, launch, locate, logging, removal};
+use crate::{banner, file_handles, launch, locate, logging, removal};
 
 pub(crate) const PORT: u16 = 8000;
 pub(crate) const GATEWAY_PORT: u16 = 8080;
@@ -107,6 +107,7 @@ impl Up {
             _ => Shown::Activity,
         };
         logging::start(&data.log(), self.log_format, shown)?;
+        file_handles::raise();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         let ended = runtime.block_on(self.serve(data));

@@ -9,6 +9,7 @@ use tokio::process::Command;
 
 use super::{Finding, Plan};
 use crate::data_dir::DataDir;
+use crate::file_handles;
 use crate::instance::{self, State};
 use crate::terminal::size;
 
@@ -117,6 +118,17 @@ pub(super) fn data_directory(path: &Path) -> Finding {
     }
 }
 
+/// `ofc up` raises the lower limit itself; the upper one is the system's.
+pub(super) fn open_files(most: Option<u64>) -> Finding {
+    let detail = format!("{} may be open", file_handles::shown(most));
+    if most.is_none_or(|most| most >= file_handles::WANTED) {
+        return Finding::ok("open files", detail);
+    }
+    let wanted = file_handles::WANTED;
+    let advice = format!("raise the hard limit to {wanted} (LimitNOFILE of a unit, nofile in limits.conf)");
+    Finding::warn("open files", format!("{detail}, too few for many callers at once"), advice)
+}
+
 pub(super) fn disk(data: &Path) -> Finding {
     let there = data.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
     free_space("disk", if there.as_os_str().is_empty() { Path::new(".") } else { there })
@@ -167,6 +179,15 @@ mod tests {
         let finding = names("no-such-domain.invalid").await;
         assert_eq!(finding.verdict, Verdict::Fail);
         assert!(finding.advice.unwrap().contains("/etc/hosts"));
+    }
+
+    #[test]
+    fn a_low_limit_of_open_files_is_told() {
+        assert_eq!(open_files(None).verdict, Verdict::Ok);
+        assert_eq!(open_files(Some(16_384)).verdict, Verdict::Ok);
+        let finding = open_files(Some(16_383));
+        assert_eq!(finding.verdict, Verdict::Warn);
+        assert!(finding.detail.contains("16383") && finding.advice.unwrap().contains("16384"));
     }
 
     #[test]

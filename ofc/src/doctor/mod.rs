@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::file_handles;
 use crate::terminal::{ERROR, FAINT, GOOD, WARNING};
 
 /// What the platform that is asked about would use.
@@ -62,6 +63,7 @@ pub async fn examine(plan: &Plan) -> Vec<Finding> {
     findings.extend(machine::ports(plan).await);
     findings.push(machine::data_directory(&plan.data));
     findings.push(machine::disk(&plan.data));
+    findings.push(machine::open_files(file_handles::most()));
     findings
 }
 

@@ -52,6 +52,14 @@ impl Up {
         }
     }
 
+    /// The limit of open files that holds, and the most that it could be.
+    fn open_files(&self) -> (Option<u64>, Option<u64>) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap_or_default();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or_default();
+        let mut numbers = line.split_whitespace().map(|number| number.parse().ok());
+        (numbers.next().flatten(), numbers.next().flatten())
+    }
+
     fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
@@ -93,6 +101,22 @@ fn it_boots_serves_and_stops_on_sigterm() {
     println!("stopped within {took:?}");
     assert_eq!(place.run(&["status"]).status.code(), Some(1));
     assert!(!place.data().join("running.json").exists());
+}
+
+#[test]
+fn it_takes_as_many_open_files_as_it_may_have() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    let low = before.maximum.unwrap_or(512).min(512) - 1;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(low), ..before }).unwrap();
+    let place = Place::new();
+    let up = Up::start(&place, &[]);
+    setrlimit(Resource::Nofile, before).unwrap();
+    let (holds, most) = up.open_files();
+    assert_eq!(holds, most);
+    assert_ne!(holds, Some(low));
+    let log = std::fs::read_to_string(place.data().join("ofc.log")).unwrap();
+    assert!(log.contains("The number of files that may be open is at its most"), "{log}");
 }
 
 #[test]
