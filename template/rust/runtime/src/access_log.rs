@@ -147,9 +147,38 @@ impl Buffer {
     }
 }
 
+/// Appends the time as RFC 3339 with microseconds. All but the fraction is worked out once a second.
+fn push_timestamp(line: &mut String) -> fmt::Result {
+    thread_local! {
+        static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() || text.is_empty() {
+            text.clear();
+            SystemTime.format_time(&mut Writer::new(text))?;
+            // Up to and with the seconds: 2026-01-31T23:59:59.
+            text.truncate(19);
+            *second = since.as_secs();
+        }
+        write!(line, "{text}.{:06}Z", since.subsec_micros())
+    })
+}
+
+/// A path or a call id is nearly always plain: then it is copied as a whole.
+fn push_escaped(line: &mut String, text: &str) {
+    let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    if text.len() <= MAX_FIELD && text.bytes().all(plain) {
+        line.push_str(text);
+    } else {
+        push_escaped_slowly(line, text);
+    }
+}
+
 fn write_line(line: &mut String, entry: &Entry<'_>) -> fmt::Result {
     line.push_str(r#"{"timestamp":""#);
-    SystemTime.format_time(&mut Writer::new(line))?;
+    push_timestamp(line)?;
     line.push_str(r#"","level":"INFO","message":"request","method":""#);
     push_escaped(line, entry.method);
     line.push_str(r#"","uri":""#);
@@ -172,7 +201,7 @@ fn write_line(line: &mut String, entry: &Entry<'_>) -> fmt::Result {
 }
 
 /// Appends `text` as the inside of a JSON string.
-fn push_escaped(line: &mut String, text: &str) {
+fn push_escaped_slowly(line: &mut String, text: &str) {
     for c in text.chars().take(MAX_FIELD) {
         match c {
             '"' | '\\' => line.extend(['\\', c]),
