@@ -123,7 +123,7 @@ impl Router {
         };
         let (behind, path) = match (&route, &self.git) {
             (Route::Health, _) => return reply::text(StatusCode::OK, "OK"),
-            (Route::About, _) => return reply::about(self.domain.as_str()),
+            (Route::About, _) => return reply::about(self.domain.as_str(), &shown),
             (Route::Git, None) => return reply::not_found(&shown, request.uri().path()),
             (Route::Git, Some(git)) => (git, request.uri().path()),
             (Route::Platform { path }, _) => (&self.gateway, path.as_str()),

@@ -20,9 +20,15 @@ pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
     response
 }
 
-/// What this place is.
-pub(crate) fn about(domain: &str) -> Response<Body> {
-    text(StatusCode::OK, &format!("OpenFaaS Cloud. Functions are at <owner>.{domain}/<function>."))
+/// What this place is. `authority` is how the caller got here, and well-formed.
+pub(crate) fn about(domain: &str, authority: &str) -> Response<Body> {
+    text(StatusCode::OK, &about_sentence(domain, authority))
+}
+
+/// Names the port that the caller came by, so that the address can be used as it stands.
+fn about_sentence(domain: &str, authority: &str) -> String {
+    let port = authority.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+    format!("OpenFaaS Cloud. Functions are at <owner>.{domain}{port}/<function>.")
 }
 
 /// The answer to a request that goes nowhere.
@@ -69,5 +75,16 @@ pub(crate) fn failed(error: &ForwardError, limit: u64) -> Response<Body> {
         ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked => {
             text(StatusCode::BAD_GATEWAY, "The service behind this address gave no answer.")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::about_sentence;
+
+    #[test]
+    fn the_address_of_functions_keeps_the_port() {
+        assert!(about_sentence("localhost", "system.localhost:8000").contains("<owner>.localhost:8000/<function>"));
+        assert!(about_sentence("example.com", "example.com").contains("<owner>.example.com/<function>"));
     }
 }
