@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,12 +25,21 @@ pub(crate) struct Process {
 impl Process {
     /// Starts this program again as one of its servers, with `more` in its environment.
     pub(crate) fn start(server: Server, more: &[(&str, String)]) -> Result<Self> {
-        let port = free_port()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["serve", server.name()])
-            .envs(server.environment(port))
-            .envs(more.iter().map(|(name, value)| (name, value)));
+        command.args(["serve", server.name()]).envs(more.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command)
+    }
+
+    /// Starts a function's server, or one of those that it is measured against.
+    pub(crate) fn start_function(name: &str) -> Result<Self> {
+        let mut command = Command::new(function_server()?);
+        command.arg(name).envs([("metrics_port", "0"), ("suppress_lock", "true")]);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self> {
+        let port = free_port()?;
+        command.env("port", port.to_string());
         let began = Instant::now();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().context("the server has no standard error")?;
@@ -43,7 +53,7 @@ impl Process {
                 break;
             }
         }
-        bail!("the server {} did not start", server.name());
+        bail!("a server did not start: {command:?}");
     }
 
     /// Memory in use now (`VmRSS`), in MiB.
@@ -57,6 +67,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program with the functions' servers, which is built together with this one.
+pub(crate) fn function_server() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("function-server"))
 }
 
 /// Memory that a process uses now, in MiB.

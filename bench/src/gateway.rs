@@ -20,8 +20,7 @@ use crate::wrk;
 const ROUNDS: usize = 5;
 const FUNCTION: &str = "hello";
 const PORT: u16 = 8080;
-const DOCKERFILE: &str =
-    "FROM debian:bookworm-slim\nCOPY bench /bench\nUSER 1000\nENTRYPOINT [\"/bench\", \"serve\", \"hyper\"]\n";
+const DOCKERFILE: &str = "FROM debian:bookworm-slim\nCOPY function-server /function-server\nUSER 1000\nENTRYPOINT [\"/function-server\", \"hyper\"]\n";
 
 /// Measures line 4 of the budgets.
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
@@ -126,6 +125,6 @@ fn context() -> Result<Vec<u8>> {
     header.set_mode(0o644);
     header.set_cksum();
     archive.append_data(&mut header, Path::new("Dockerfile"), DOCKERFILE.as_bytes())?;
-    archive.append_path_with_name(std::env::current_exe()?, "bench")?;
+    archive.append_path_with_name(crate::child::function_server()?, "function-server")?;
     Ok(archive.into_inner()?)
 }
