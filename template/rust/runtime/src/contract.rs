@@ -1,12 +1,13 @@
 //! What happens to one request, in order: probe, limit, deadline, function, record.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 use tower::Service;
 use tracing::Instrument;
@@ -23,8 +24,9 @@ use crate::record::{Observers, Record};
 use crate::request_body::impatient;
 
 /// Marks an answer of the runtime's own, so that a queue knows that the function did not see the request.
-const INTERNAL: &str = "x-openfaas-internal";
-const DURATION: &str = "x-duration-seconds";
+static INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");
+static DURATION: HeaderName = HeaderName::from_static("x-duration-seconds");
+static CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 
 /// The function behind the container contract.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Contract {
         // A stream's end is unknown while its head is written: this is the time to the head.
         response
             .headers_mut()
-            .entry(DURATION)
+            .entry(&DURATION)
             .or_insert_with(|| seconds(start.elapsed()));
         response
     }
@@ -190,7 +192,7 @@ fn watched(
 }
 
 fn call_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-call-id").and_then(|value| value.to_str().ok())
+    headers.get(&CALL_ID).and_then(|value| value.to_str().ok())
 }
 
 fn plain(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
@@ -205,13 +207,17 @@ fn internal(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
     let mut response = plain(status, text);
     response
         .headers_mut()
-        .insert(INTERNAL, HeaderValue::from_static("openfaas-runtime"));
+        .insert(&INTERNAL, HeaderValue::from_static("openfaas-runtime"));
     response
 }
 
 fn seconds(elapsed: Duration) -> HeaderValue {
-    let text = format!("{}.{:06}", elapsed.as_secs(), elapsed.subsec_micros());
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("0"))
+    // Written in place: this happens for every request.
+    let mut text = [0; 32];
+    let mut rest = &mut text[..];
+    let _ = write!(rest, "{}.{:06}", elapsed.as_secs(), elapsed.subsec_micros());
+    let unused = rest.len();
+    HeaderValue::from_bytes(&text[..text.len() - unused]).unwrap_or(HeaderValue::from_static("0"))
 }
 
 #[cfg(test)]
