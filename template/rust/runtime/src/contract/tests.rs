@@ -241,7 +241,10 @@ async fn metrics_count_what_was_answered_and_what_was_abandoned() {
 async fn a_duration_set_by_the_function_stands() {
     let router = Router::new().route("/", get(|| async { [(DURATION.clone(), "1.5")] }));
     let response = contract(&[], router).answer(request("GET", "/", &[])).await;
-    assert_eq!(response.headers().get_all(&DURATION).iter().collect::<Vec<_>>(), ["1.5"]);
+    assert_eq!(
+        response.headers().get_all(&DURATION).iter().collect::<Vec<_>>(),
+        ["1.5"]
+    );
 }
 
 #[tokio::test]
