@@ -9,7 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::functions::{Backend, Functions};
+use crate::functions::{Backend, FunctionId, Functions};
+use crate::namespaces::Namespaces;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 
@@ -21,6 +22,7 @@ const LOG_STREAMS: usize = 128;
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) functions: Functions,
+    pub(crate) namespaces: Namespaces,
     pub(crate) engine: Engine,
     pub(crate) secrets: Secrets,
     pub(crate) queue: Queue,
@@ -38,14 +40,15 @@ pub(crate) struct App {
     pub(crate) retiring: Mutex<HashSet<String>>,
     /// Set once the engine's containers have been looked through after the start.
     pub(crate) adopted: OnceCell<()>,
-    locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    locks: Mutex<HashMap<FunctionId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
+    pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         Self {
             config,
             functions: Functions::default(),
+            namespaces,
             engine,
             secrets,
             queue,
@@ -62,17 +65,22 @@ impl App {
     }
 
     /// Changes of one function happen one after the other, those of different functions side by side.
-    pub(crate) async fn lock(&self, function: &str) -> OwnedMutexGuard<()> {
+    pub(crate) async fn lock(&self, function: &FunctionId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(function.to_owned()).or_default())
+            Arc::clone(locks.entry(function.clone()).or_default())
         };
         lock.lock_owned().await
     }
 
+    /// The function of a queued call. Calls of the first releases name no namespace.
+    pub(crate) fn queued(&self, function: &str) -> FunctionId {
+        FunctionId::parse(function).unwrap_or_else(|| FunctionId::new(function, self.config.namespace.as_str()))
+    }
+
     /// Asynchronous calls to this function that may run at once.
-    pub(crate) fn async_limit(&self, function: &str) -> usize {
+    pub(crate) fn async_limit(&self, function: &FunctionId) -> usize {
         match self.functions.get(function).as_deref().map(|function| &function.backend) {
             Some(Backend::Platform(platform)) => platform.concurrency,
             _ => self.config.async_concurrency_per_function,

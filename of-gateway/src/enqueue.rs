@@ -24,7 +24,7 @@ pub(crate) async fn enqueue(app: &App, target: &str, request: Request<Incoming>,
     if request.method() != Method::POST {
         return text(StatusCode::METHOD_NOT_ALLOWED, "asynchronous calls are made with POST");
     }
-    if !target.is_in(&app.config.namespace) || app.functions.get(target.name).is_none() {
+    if app.functions.get(&target.id(&app.config.namespace)).is_none() {
         return missing(app, &target);
     }
     if let Err(sentence) = callback_address(request.headers()) {
@@ -72,7 +72,7 @@ async fn store(
     head.headers.remove(EXPECT);
     let call_id = marks.call_id.to_str().ok().filter(|id| id.len() <= MAX_CALL_ID);
     let call = NewCall {
-        function: target.name.to_owned(),
+        function: target.id(&app.config.namespace).to_string(),
         call_id: call_id.ok_or(Refusal::BadHead("X-Call-Id must be text of at most 256 characters"))?.to_owned(),
         method: head.method,
         path: path.to_string(),

@@ -18,7 +18,7 @@ use upstream::{ForwardError, Limits, forward, is_upgrade, strip_hop_by_hop};
 use crate::answer::text;
 use crate::app::App;
 use crate::call_id;
-use crate::functions::{Backend, Containers, Function, FunctionRef, InFlight, PlatformFunction};
+use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, PlatformFunction};
 use crate::transit::{Payload, Reply};
 
 pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
@@ -34,7 +34,8 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 /// Answers a synchronous call. `target` is the path behind `/function/`.
 pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, peer: &HeaderValue) -> Response<Reply> {
     let target = FunctionRef::parse(target);
-    let Some(function) = app.functions.get(target.name).filter(|_| target.is_in(&app.config.namespace)) else {
+    let namespace = target.namespace.unwrap_or(&app.config.namespace);
+    let Some(function) = app.functions.find(target.name, namespace) else {
         return missing(app, &target).map(Either::Right);
     };
     if declared_length(request.headers()) > app.config.max_body {
@@ -57,7 +58,7 @@ pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, pe
 pub(crate) async fn call(app: &App, function: &Function, request: Request<Payload>) -> Response<Reply> {
     function.invocations.fetch_add(1, Ordering::Relaxed);
     match &function.backend {
-        Backend::Containers(containers) => to_container(app, &function.name, containers, request).await,
+        Backend::Containers(containers) => to_container(app, &function.id, containers, request).await,
         Backend::Platform(platform) => {
             let request = request.map(|body| body.boxed(app.config.max_body));
             in_process(platform, request).await.map(Either::Right)
@@ -73,17 +74,22 @@ pub(crate) fn limit(app: &App, function: &Function) -> Duration {
     }
 }
 
-async fn to_container(app: &App, name: &str, containers: &Containers, request: Request<Payload>) -> Response<Reply> {
-    let Some(InFlight { container, claim }) = containers.choose().or_else(|| successor(app, name)) else {
+async fn to_container(
+    app: &App,
+    id: &FunctionId,
+    containers: &Containers,
+    request: Request<Payload>,
+) -> Response<Reply> {
+    let Some(InFlight { container, claim }) = containers.choose().or_else(|| successor(app, id)) else {
         let state = if containers.replicas.is_empty() { "is scaled to zero" } else { "has no replica that is ready" };
-        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {name} {state}")).map(Either::Right);
+        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {id} {state}")).map(Either::Right);
     };
     let limit = app.config.upstream_timeout;
     let request = request.map(|body| body.streamed(app.config.max_body, limit));
     match forward(&container, request, claim, Limits { head: limit, pause: limit }, &app.closing).await {
         Ok(response) => response.map(Either::Left),
         Err(error) => {
-            tracing::warn!(function = name, error = %Chain(&error), "A call got no answer.");
+            tracing::warn!(function = %id, error = %Chain(&error), "A call got no answer.");
             unanswered(app, &error).map(Either::Right)
         }
     }
@@ -105,8 +111,8 @@ fn unanswered(app: &App, error: &ForwardError) -> Response<Body> {
 }
 
 /// This version may have been replaced since the call looked it up.
-fn successor(app: &App, name: &str) -> Option<InFlight> {
-    app.functions.get(name)?.containers()?.choose()
+fn successor(app: &App, id: &FunctionId) -> Option<InFlight> {
+    app.functions.get(id)?.containers()?.choose()
 }
 
 async fn in_process(platform: &PlatformFunction, mut request: Request<Body>) -> Response<Body> {
@@ -181,8 +187,8 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> u64 {
 }
 
 pub(crate) fn missing(app: &App, target: &FunctionRef<'_>) -> Response<Body> {
-    let namespace = target.namespace.unwrap_or(&app.config.namespace);
-    text(StatusCode::NOT_FOUND, format!("error finding function {}.{namespace}: it is not deployed", target.name))
+    let id = target.id(&app.config.namespace);
+    text(StatusCode::NOT_FOUND, format!("error finding function {id}: it is not deployed"))
 }
 
 pub(crate) fn too_large(limit: u64) -> Response<Body> {

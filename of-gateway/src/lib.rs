@@ -10,6 +10,7 @@ mod enqueue;
 mod functions;
 mod instance;
 mod invoke;
+mod namespaces;
 mod problem;
 mod purge;
 mod queue;

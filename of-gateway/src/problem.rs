@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::answer::text;
 use crate::engine::{EngineError, ImageError};
 use crate::invoke::Chain;
+use crate::namespaces::NamespaceError;
 use crate::queue::QueueError;
 use crate::rollout::NotReady;
 use crate::secrets::SecretsError;
@@ -40,6 +41,8 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    #[error(transparent)]
     Queue(#[from] QueueError),
     /// The work was cut off.
     #[error("the gateway is shutting down; try again once it is back")]
@@ -55,6 +58,7 @@ impl Problem {
             Self::Secrets(SecretsError::Name(_) | SecretsError::TooLarge | SecretsError::Encoding) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Namespace(error) => of_namespace(error),
             Self::Secrets(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unprocessable(_) | Self::NotReady(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Image(ImageError::Engine(error)) | Self::Engine(error) => of_engine(error),
@@ -63,6 +67,15 @@ impl Problem {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Queue(_) | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+}
+
+fn of_namespace(error: &NamespaceError) -> StatusCode {
+    match error {
+        NamespaceError::Missing(_) => StatusCode::NOT_FOUND,
+        NamespaceError::Exists(_) | NamespaceError::Default(_) => StatusCode::CONFLICT,
+        NamespaceError::Name(_) | NamespaceError::Reserved(_) => StatusCode::BAD_REQUEST,
+        NamespaceError::Io { .. } | NamespaceError::Damaged { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

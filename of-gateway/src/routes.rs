@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::answer::text;
 use crate::app::App;
-use crate::system::{dead, functions, info, logs, secrets};
+use crate::system::{dead, functions, info, logs, namespaces, secrets};
 use crate::transit::Reply;
 use crate::{auth, enqueue, invoke};
 
@@ -63,7 +63,11 @@ pub(crate) fn management(app: &Arc<App>) -> Router {
         .route("/secrets", get(secrets::list).post(secrets::create).put(secrets::update).delete(secrets::delete))
         .route("/logs", get(logs::read))
         .route("/info", get(info::info))
-        .route("/namespaces", get(info::namespaces))
+        .route("/namespaces", get(namespaces::list))
+        .route(
+            "/namespace/{name}",
+            get(namespaces::show).post(namespaces::create).put(namespaces::update).delete(namespaces::delete),
+        )
         .route("/async/dead", get(dead::list))
         // Inside the layer: who is not let in learns not even which routes there are.
         .fallback(not_found)

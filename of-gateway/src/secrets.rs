@@ -37,53 +37,58 @@ pub(crate) enum SecretsError {
 }
 
 pub(crate) struct Secrets {
-    dir: PathBuf,
+    /// Holds a directory for each namespace.
+    root: PathBuf,
     /// Looking and writing belong together.
     writing: Mutex<()>,
 }
 
 impl Secrets {
-    pub(crate) fn open(data_dir: &Path, namespace: &str) -> Result<Self, SecretsError> {
-        let dir = data_dir.join("secrets").join(namespace);
-        let at = |source| SecretsError::Io { path: dir.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(at)?;
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, SecretsError> {
+        let root = data_dir.join("secrets");
+        let at = |source| SecretsError::Io { path: root.clone(), source };
+        make(&root)?;
         // The engine needs an absolute path for its mounts.
-        let dir = dir.canonicalize().map_err(at)?;
-        fs::set_permissions(&dir, Permissions::from_mode(0o700))
-            .map_err(|source| SecretsError::Io { path: dir.clone(), source })?;
-        Ok(Self { dir, writing: Mutex::default() })
+        let root = root.canonicalize().map_err(at)?;
+        fs::set_permissions(&root, Permissions::from_mode(0o700))
+            .map_err(|source| SecretsError::Io { path: root.clone(), source })?;
+        Ok(Self { root, writing: Mutex::default() })
     }
 
-    pub(crate) fn create(&self, secret: &Secret) -> Result<(), SecretsError> {
+    pub(crate) fn create(&self, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
         let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = self.path(&secret.name)?;
+        let path = self.path(namespace, &secret.name)?;
         if path.exists() {
             return Err(SecretsError::Exists(secret.name.clone()));
         }
-        self.write(&path, secret)
+        write(&path, secret)
     }
 
-    pub(crate) fn update(&self, secret: &Secret) -> Result<(), SecretsError> {
+    pub(crate) fn update(&self, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
         let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = self.path(&secret.name)?;
+        let path = self.path(namespace, &secret.name)?;
         if !path.exists() {
             return Err(SecretsError::Missing(secret.name.clone()));
         }
-        self.write(&path, secret)
+        write(&path, secret)
     }
 
-    pub(crate) fn delete(&self, name: &str) -> Result<(), SecretsError> {
-        let path = self.path(name)?;
+    pub(crate) fn delete(&self, namespace: &str, name: &str) -> Result<(), SecretsError> {
+        let path = self.path(namespace, name)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SecretsError::Missing(name.to_owned())),
             other => other.map_err(|source| SecretsError::Io { path, source }),
         }
     }
 
-    /// All names, sorted.
-    pub(crate) fn names(&self) -> Result<Vec<String>, SecretsError> {
-        let at = |source| SecretsError::Io { path: self.dir.clone(), source };
-        let entries = fs::read_dir(&self.dir).map_err(at)?;
+    /// All names in a namespace, sorted.
+    pub(crate) fn names(&self, namespace: &str) -> Result<Vec<String>, SecretsError> {
+        let dir = self.root.join(namespace);
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(SecretsError::Io { path: dir, source }),
+        };
         let mut names: Vec<String> =
             entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter(|name| valid(name)).collect();
         names.sort();
@@ -91,11 +96,15 @@ impl Secrets {
     }
 
     /// The files of these secrets, and a stamp that changes when one of them is written anew.
-    pub(crate) fn files(&self, names: &[String]) -> Result<(Vec<(String, PathBuf)>, String), SecretsError> {
+    pub(crate) fn files(
+        &self,
+        namespace: &str,
+        names: &[String],
+    ) -> Result<(Vec<(String, PathBuf)>, String), SecretsError> {
         let mut files = Vec::new();
         let mut stamp = String::new();
         for name in names {
-            let path = self.path(name)?;
+            let path = self.path(namespace, name)?;
             let meta = fs::metadata(&path).map_err(|_| SecretsError::Missing(name.clone()))?;
             let written =
                 meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
@@ -106,26 +115,40 @@ impl Secrets {
         Ok((files, stamp))
     }
 
-    fn path(&self, name: &str) -> Result<PathBuf, SecretsError> {
-        if valid(name) { Ok(self.dir.join(name)) } else { Err(SecretsError::Name(name.to_owned())) }
+    /// Forgets a namespace that has no secrets; one that has some is left as it is.
+    pub(crate) fn forget(&self, namespace: &str) {
+        // Not empty, or never made: either way nothing is lost.
+        let _ = fs::remove_dir(self.root.join(namespace));
     }
 
-    fn write(&self, path: &Path, secret: &Secret) -> Result<(), SecretsError> {
-        let value = value(secret)?;
-        if value.expose_secret().len() > MAX_VALUE {
-            return Err(SecretsError::TooLarge);
-        }
-        let put = || {
-            // The dot keeps a file that a crash left behind out of the list.
-            let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.dir)?;
-            file.write_all(value.expose_secret())?;
-            file.as_file().set_permissions(Permissions::from_mode(0o444))?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            fs::File::open(&self.dir)?.sync_all()
-        };
-        put().map_err(|source| SecretsError::Io { path: path.to_owned(), source })
+    /// The namespace is one that exists, so it is a name and no path.
+    fn path(&self, namespace: &str, name: &str) -> Result<PathBuf, SecretsError> {
+        if valid(name) { Ok(self.root.join(namespace).join(name)) } else { Err(SecretsError::Name(name.to_owned())) }
     }
+}
+
+fn make(dir: &Path) -> Result<(), SecretsError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| SecretsError::Io { path: dir.to_owned(), source })
+}
+
+fn write(path: &Path, secret: &Secret) -> Result<(), SecretsError> {
+    let value = value(secret)?;
+    if value.expose_secret().len() > MAX_VALUE {
+        return Err(SecretsError::TooLarge);
+    }
+    let dir = path.parent().unwrap_or(Path::new("."));
+    make(dir)?;
+    let put = || {
+        // The dot keeps a file that a crash left behind out of the list.
+        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(dir)?;
+        file.write_all(value.expose_secret())?;
+        file.as_file().set_permissions(Permissions::from_mode(0o444))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        fs::File::open(dir)?.sync_all()
+    };
+    put().map_err(|source| SecretsError::Io { path: path.to_owned(), source })
 }
 
 fn value(secret: &Secret) -> Result<SecretSlice<u8>, SecretsError> {
@@ -144,6 +167,8 @@ fn valid(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    const NS: &str = "openfaas-fn";
+
     fn secret(name: &str, value: &str) -> Secret {
         Secret { name: name.to_owned(), value: value.to_owned(), ..Secret::default() }
     }
@@ -151,30 +176,32 @@ mod tests {
     #[test]
     fn a_secret_is_created_updated_and_deleted() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path(), "openfaas-fn").unwrap();
-        secrets.create(&secret("key", "one")).unwrap();
-        assert!(matches!(secrets.create(&secret("key", "x")), Err(SecretsError::Exists(_))));
-        let (files, stamp) = secrets.files(&["key".to_owned()]).unwrap();
+        let secrets = Secrets::open(dir.path()).unwrap();
+        secrets.create(NS, &secret("key", "one")).unwrap();
+        assert!(matches!(secrets.create(NS, &secret("key", "x")), Err(SecretsError::Exists(_))));
+        let (files, stamp) = secrets.files(NS, &["key".to_owned()]).unwrap();
         assert_eq!(fs::read_to_string(&files[0].1).unwrap(), "one");
         assert_eq!(fs::metadata(&files[0].1).unwrap().permissions().mode() & 0o777, 0o444);
         let raw = Secret { raw_value: STANDARD.encode([0, 255]), ..secret("key", "ignored") };
-        secrets.update(&raw).unwrap();
+        secrets.update(NS, &raw).unwrap();
         assert_eq!(fs::read(&files[0].1).unwrap(), [0, 255]);
-        assert_ne!(secrets.files(&["key".to_owned()]).unwrap().1, stamp);
-        assert_eq!(secrets.names().unwrap(), ["key"]);
-        secrets.delete("key").unwrap();
-        assert!(matches!(secrets.delete("key"), Err(SecretsError::Missing(_))));
-        assert!(matches!(secrets.update(&secret("key", "x")), Err(SecretsError::Missing(_))));
+        assert_ne!(secrets.files(NS, &["key".to_owned()]).unwrap().1, stamp);
+        assert_eq!(secrets.names(NS).unwrap(), ["key"]);
+        assert!(secrets.names("other").unwrap().is_empty());
+        assert!(matches!(secrets.delete("other", "key"), Err(SecretsError::Missing(_))));
+        secrets.delete(NS, "key").unwrap();
+        assert!(matches!(secrets.delete(NS, "key"), Err(SecretsError::Missing(_))));
+        assert!(matches!(secrets.update(NS, &secret("key", "x")), Err(SecretsError::Missing(_))));
     }
 
     #[test]
     fn names_cannot_leave_the_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path(), "openfaas-fn").unwrap();
+        let secrets = Secrets::open(dir.path()).unwrap();
         for name in ["", ".", "..", "../x", "a/b", ".hidden", "a b", &"x".repeat(254)] {
-            assert!(matches!(secrets.create(&secret(name, "v")), Err(SecretsError::Name(_))), "{name}");
+            assert!(matches!(secrets.create(NS, &secret(name, "v")), Err(SecretsError::Name(_))), "{name}");
         }
-        assert!(matches!(secrets.create(&secret("a", &"x".repeat(MAX_VALUE + 1))), Err(SecretsError::TooLarge)));
-        assert!(secrets.names().unwrap().is_empty());
+        assert!(matches!(secrets.create(NS, &secret("a", &"x".repeat(MAX_VALUE + 1))), Err(SecretsError::TooLarge)));
+        assert!(secrets.names(NS).unwrap().is_empty());
     }
 }

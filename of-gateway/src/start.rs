@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::config::{Config, PlatformFunction};
 use crate::engine::{Engine, EngineError};
-use crate::functions::{Function, valid_name};
+use crate::functions::{Function, FunctionId, valid_name};
 use crate::instance::{self, InstanceError};
+use crate::namespaces::Namespaces;
 use crate::queue::{Limits, Queue, QueueError};
 use crate::rollout::reconcile;
 use crate::secrets::Secrets;
@@ -25,6 +26,9 @@ pub enum StartError {
     /// The queue file cannot be used.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The file of the namespaces cannot be used.
+    #[error("cannot use the file of the namespaces")]
+    Namespaces(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The secrets' directory cannot be used.
     #[error("cannot use the directory of the secrets in {}", .data_dir.display())]
     Secrets {
@@ -55,11 +59,13 @@ impl Gateway {
         let limits = Limits { calls: config.max_queued, dead: DEAD_LETTERS };
         // First of all, because its lock keeps a second gateway away from everything else in the directory.
         let queue = Queue::open(&config.data_dir.join(QUEUE_FILE), limits).await?;
-        let secrets = Secrets::open(&config.data_dir, &config.namespace)
+        let secrets = Secrets::open(&config.data_dir)
             .map_err(|source| StartError::Secrets { data_dir: config.data_dir.clone(), source: source.into() })?;
+        let namespaces = Namespaces::open(&config.data_dir, &config.namespace)
+            .map_err(|source| StartError::Namespaces(source.into()))?;
         let platform = std::mem::take(&mut config.platform);
         let engine = Engine::new(&config, instance);
-        let gateway = Self { app: Arc::new(App::new(config, engine, secrets, queue)) };
+        let gateway = Self { app: Arc::new(App::new(config, namespaces, engine, secrets, queue)) };
         for function in platform {
             gateway.mount(function)?;
         }
@@ -76,10 +82,11 @@ impl Gateway {
     /// Adds a function that runs in this process. Meant for functions that need the gateway's address first.
     pub fn mount(&self, function: PlatformFunction) -> Result<(), StartError> {
         let name = function.name.clone();
-        if !valid_name(&name) || self.app.functions.get(&name).is_some_and(|other| other.containers().is_none()) {
+        let id = FunctionId::new(name.as_str(), self.app.config.namespace.as_str());
+        if !valid_name(&name) || self.app.functions.get(&id).is_some_and(|other| other.containers().is_none()) {
             return Err(StartError::PlatformName(name));
         }
-        self.app.functions.put(Function::platform(function));
+        self.app.functions.put(Function::platform(function, &id.namespace));
         Ok(())
     }
 

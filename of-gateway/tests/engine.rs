@@ -8,6 +8,8 @@ mod confinement;
 mod killed;
 #[path = "engine/lifecycle.rs"]
 mod lifecycle;
+#[path = "engine/namespaces.rs"]
+mod namespaces;
 #[path = "engine/recovery.rs"]
 mod recovery;
 #[path = "engine/refused.rs"]

@@ -38,6 +38,8 @@ pub(crate) struct Engine {
     /// The installation's id: containers with another one are none of our business.
     pub(crate) instance: String,
     reach: crate::config::Reach,
+    /// The namespace of containers whose labels name none: those of the first releases.
+    namespace: String,
     pull_timeout: Duration,
     stop_timeout: Duration,
     /// The engine's own version, once it has answered.
@@ -54,6 +56,7 @@ impl Engine {
             address: config.engine.clone(),
             instance,
             reach: config.reach,
+            namespace: config.namespace.clone(),
             pull_timeout: config.pull_timeout,
             stop_timeout: config.stop_timeout,
             version: OnceLock::new(),

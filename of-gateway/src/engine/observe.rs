@@ -12,8 +12,9 @@ use bollard::query_parameters::{
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use sdk::gateway::Usage;
 
-use super::record::{FUNCTION, INSTANCE};
+use super::record::{FUNCTION, INSTANCE, NAMESPACE};
 use super::{Engine, EngineError, Found};
+use crate::functions::FunctionId;
 
 /// Two looks at a container's processor time are this far apart.
 const USAGE_WINDOW: Duration = Duration::from_millis(200);
@@ -36,22 +37,23 @@ pub(crate) struct Tail {
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub(crate) container: String,
-    pub(crate) function: String,
+    pub(crate) function: FunctionId,
     /// It does not run any more.
     pub(crate) ended: bool,
 }
 
 impl Engine {
     /// The containers of this installation, or those of one of its functions.
-    pub(crate) async fn list(&self, function: Option<&str>) -> Result<Vec<Found>, EngineError> {
+    pub(crate) async fn list(&self, function: Option<&FunctionId>) -> Result<Vec<Found>, EngineError> {
         let mut labels = vec![format!("{INSTANCE}={}", self.instance)];
-        labels.extend(function.map(|name| format!("{FUNCTION}={name}")));
+        labels.extend(function.map(|function| format!("{FUNCTION}={}", function.name)));
         let filters = HashMap::from([("label".to_owned(), labels)]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         let found = self.docker()?.list_containers(Some(options)).await;
         let found = found.map_err(|source| self.error("list", "containers", source))?;
         let network = self.network();
-        Ok(found.into_iter().filter_map(|summary| Found::of(summary, self.reach, &network)).collect())
+        let found = found.into_iter().filter_map(|summary| Found::of(summary, self.reach, &network));
+        Ok(found.filter(|found| function.is_none_or(|function| found.record.function == *function)).collect())
     }
 
     /// The output of a container in the order the engine got it.
@@ -112,7 +114,16 @@ impl Engine {
         let events = self.docker()?.events(Some(options));
         Ok(events
             .map_err(|source| self.error("watch", "events", source))
-            .try_filter_map(|event| async move { Ok(change(event)) }))
+            .try_filter_map(move |event| std::future::ready(Ok(self.change(event)))))
+    }
+
+    fn change(&self, event: EventMessage) -> Option<Change> {
+        let ended = event.action.as_deref() != Some("start");
+        let actor = event.actor?;
+        let mut labels = actor.attributes?;
+        let namespace = labels.remove(NAMESPACE).unwrap_or_else(|| self.namespace.clone());
+        let function = FunctionId::new(labels.remove(FUNCTION)?, namespace);
+        Some(Change { container: actor.id?, function, ended })
     }
 
     /// What these containers use together.
@@ -158,13 +169,6 @@ fn last(all: &[(bool, String)], lines: usize) -> Vec<String> {
     }
     kept.reverse();
     kept
-}
-
-fn change(event: EventMessage) -> Option<Change> {
-    let ended = event.action.as_deref() != Some("start");
-    let actor = event.actor?;
-    let function = actor.attributes?.remove(FUNCTION)?;
-    Some(Change { container: actor.id?, function, ended })
 }
 
 /// Thousandths of a processor between two looks, by the system's own clock over all processors.

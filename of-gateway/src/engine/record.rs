@@ -7,6 +7,7 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use sdk::gateway::FunctionDeployment;
 
 use crate::config::Reach;
+use crate::functions::FunctionId;
 
 /// The port of OpenFaaS' container contract.
 pub(super) const FUNCTION_PORT: u16 = 8080;
@@ -14,6 +15,8 @@ pub(super) const FUNCTION_PORT: u16 = 8080;
 pub(super) const INSTANCE: &str = "of-gateway.instance";
 /// The function a container runs.
 pub(super) const FUNCTION: &str = "of-gateway.function";
+/// The namespace of that function.
+pub(super) const NAMESPACE: &str = "of-gateway.namespace";
 const GENERATION: &str = "of-gateway.generation";
 const INDEX: &str = "of-gateway.index";
 const SPEC: &str = "of-gateway.spec";
@@ -50,7 +53,7 @@ impl Role {
 /// What the labels of a container say.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    pub(crate) function: String,
+    pub(crate) function: FunctionId,
     /// Milliseconds since 1970 at the deployment; a later version has a greater one.
     pub(crate) generation: u64,
     pub(crate) index: u32,
@@ -68,7 +71,8 @@ impl Record {
     pub(super) fn labels(&self, instance: &str) -> Result<HashMap<String, String>, serde_json::Error> {
         let pairs = [
             (INSTANCE, instance.to_owned()),
-            (FUNCTION, self.function.clone()),
+            (FUNCTION, self.function.name.clone()),
+            (NAMESPACE, self.function.namespace.clone()),
             (GENERATION, self.generation.to_string()),
             (INDEX, self.index.to_string()),
             (SPEC, serde_json::to_string(&self.spec)?),
@@ -79,11 +83,13 @@ impl Record {
     }
 
     fn of(labels: &HashMap<String, String>) -> Option<Self> {
+        let spec: FunctionDeployment = serde_json::from_str(labels.get(SPEC)?).ok()?;
         Some(Self {
-            function: labels.get(FUNCTION)?.clone(),
+            // The deployment's own namespace, because containers of the first releases have no label for it.
+            function: FunctionId::new(labels.get(FUNCTION)?.as_str(), spec.namespace.as_str()),
             generation: labels.get(GENERATION)?.parse().ok()?,
             index: labels.get(INDEX)?.parse().ok()?,
-            spec: serde_json::from_str(labels.get(SPEC)?).ok()?,
+            spec,
             image_id: labels.get(IMAGE)?.clone(),
             secrets: labels.get(SECRETS)?.clone(),
         })
@@ -139,10 +145,14 @@ mod tests {
     use super::*;
 
     fn record() -> Record {
-        let spec =
-            FunctionDeployment { service: "alice-new".into(), image: "i".into(), ..FunctionDeployment::default() };
+        let spec = FunctionDeployment {
+            service: "alice-new".into(),
+            image: "i".into(),
+            namespace: "fn".into(),
+            ..FunctionDeployment::default()
+        };
         Record {
-            function: "alice-new".into(),
+            function: FunctionId::new("alice-new", "fn"),
             generation: 7,
             index: 0,
             spec,
@@ -155,7 +165,7 @@ mod tests {
     fn a_name_says_the_role_whatever_the_function_is_called() {
         for role in [Role::Candidate, Role::Live, Role::Parked, Role::Leaving] {
             let name = record().name("0123abcd", role);
-            assert!(name.starts_with("of-0123abcd-alice-new-7-0"));
+            assert!(name.starts_with("of-0123abcd-alice-new.fn-7-0"));
             assert_eq!(Role::of(&name), role, "{name}");
         }
     }

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use sdk::gateway::{FunctionDeployment, FunctionStatus};
 use tokio::sync::Notify;
 
+use super::FunctionId;
 use crate::transit::Container;
 use crate::worker::Retry;
 
@@ -50,7 +51,7 @@ impl PlatformFunction {
 
 /// A deployed function: one version of it, with the replicas it has at the moment.
 pub(crate) struct Function {
-    pub(crate) name: String,
+    pub(crate) id: FunctionId,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) backend: Backend,
     /// Shared by all versions, so that the count survives a deployment.
@@ -187,9 +188,9 @@ impl Containers {
 }
 
 impl Function {
-    pub(crate) fn platform(function: PlatformFunction) -> Arc<Self> {
+    pub(crate) fn platform(function: PlatformFunction, namespace: &str) -> Arc<Self> {
         Arc::new(Self {
-            name: function.name.clone(),
+            id: FunctionId::new(function.name.as_str(), namespace),
             created_at: Utc::now(),
             backend: Backend::Platform(Box::new(function)),
             invocations: Arc::default(),
@@ -199,7 +200,7 @@ impl Function {
     /// The same function with other containers.
     pub(crate) fn with(&self, containers: Containers) -> Arc<Self> {
         Arc::new(Self {
-            name: self.name.clone(),
+            id: self.id.clone(),
             created_at: self.created_at,
             backend: Backend::Containers(containers),
             invocations: Arc::clone(&self.invocations),
@@ -213,17 +214,17 @@ impl Function {
         }
     }
 
-    pub(crate) fn status(&self, namespace: &str) -> FunctionStatus {
+    pub(crate) fn status(&self) -> FunctionStatus {
         let base = FunctionStatus {
-            name: self.name.clone(),
-            namespace: namespace.to_owned(),
+            name: self.id.name.clone(),
+            namespace: self.id.namespace.clone(),
             invocation_count: self.invocations.load(Ordering::Relaxed) as f64,
             created_at: Some(self.created_at),
             ..FunctionStatus::default()
         };
         match &self.backend {
             Backend::Platform(function) => FunctionStatus {
-                image: format!("in-process/{}", self.name),
+                image: format!("in-process/{}", self.id.name),
                 labels: function.labels.clone(),
                 annotations: function.annotations.clone(),
                 replicas: 1,

@@ -1,5 +1,7 @@
 //! Names of functions as they come in paths and bodies.
 
+use std::fmt;
+
 /// The longest RFC 1123 label.
 const MAX_NAME: usize = 63;
 
@@ -11,6 +13,30 @@ pub(crate) fn valid_name(name: &str) -> bool {
         && name.bytes().all(inner)
         && !name.starts_with('-')
         && !name.ends_with('-')
+}
+
+/// What tells one function from all others: its name and its namespace. Written `name.namespace`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FunctionId {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl FunctionId {
+    pub(crate) fn new(name: impl Into<String>, namespace: impl Into<String>) -> Self {
+        Self { name: name.into(), namespace: namespace.into() }
+    }
+
+    /// Reads what `Display` writes.
+    pub(crate) fn parse(full: &str) -> Option<Self> {
+        full.rsplit_once('.').map(|(name, namespace)| Self::new(name, namespace))
+    }
+}
+
+impl fmt::Display for FunctionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.name, self.namespace)
+    }
 }
 
 /// A function as named in a path: `name` or `name.namespace`, and what follows it.
@@ -32,8 +58,8 @@ impl<'a> FunctionRef<'a> {
         }
     }
 
-    /// Whether it is in this namespace, or names none.
-    pub(crate) fn is_in(&self, namespace: &str) -> bool {
-        self.namespace.is_none_or(|named| named == namespace)
+    /// The function itself; in the `default` namespace if the path names none.
+    pub(crate) fn id(&self, default: &str) -> FunctionId {
+        FunctionId::new(self.name, self.namespace.unwrap_or(default))
     }
 }

@@ -19,7 +19,9 @@ fn names_are_rfc_1123_labels() {
 fn a_path_is_split_at_the_first_slash_and_the_last_dot() {
     let parsed = FunctionRef::parse("echo.openfaas-fn/a.b/c");
     assert_eq!(parsed, FunctionRef { name: "echo", namespace: Some("openfaas-fn"), rest: "/a.b/c" });
-    assert!(parsed.is_in("openfaas-fn") && !parsed.is_in("other"));
+    assert_eq!(parsed.id("other"), FunctionId::new("echo", "openfaas-fn"));
+    assert_eq!(FunctionId::parse(&parsed.id("other").to_string()), Some(parsed.id("other")));
+    assert_eq!(FunctionRef::parse("echo/x").id("other"), FunctionId::new("echo", "other"));
     assert_eq!(FunctionRef::parse("echo"), FunctionRef { name: "echo", namespace: None, rest: "" });
 }
 

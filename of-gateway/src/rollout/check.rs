@@ -4,7 +4,7 @@ use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
 use crate::engine::{Record, Template, cpu, memory};
-use crate::functions::valid_name;
+use crate::functions::{FunctionId, valid_name};
 use crate::problem::Problem;
 use crate::secrets::SecretsError;
 
@@ -19,15 +19,23 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
     if spec.image.trim().is_empty() {
         return Err(Problem::Invalid(format!("the function {} names no image", spec.service)));
     }
-    namespace(app, &mut spec.namespace)?;
+    if spec.namespace.is_empty() {
+        spec.namespace.clone_from(&app.config.namespace);
+    }
+    if !app.namespaces.exists(&spec.namespace) {
+        return Err(Problem::Invalid(format!(
+            "the namespace {} does not exist; create it before deploying into it",
+            spec.namespace
+        )));
+    }
     environment(&spec)?;
     let limits = spec.limits.clone().unwrap_or_default();
     let defaults = &app.config.limits;
     let memory = memory(or(&limits.memory, &defaults.memory)).map_err(|error| Problem::Invalid(error.to_string()))?;
     let cpu = cpu(or(&limits.cpu, &defaults.cpu)).map_err(|error| Problem::Invalid(error.to_string()))?;
-    let (files, stamp) = app.secrets.files(&spec.secrets).map_err(secret_problem)?;
+    let (files, stamp) = app.secrets.files(&spec.namespace, &spec.secrets).map_err(secret_problem)?;
     let record = Record {
-        function: spec.service.clone(),
+        function: FunctionId::new(spec.service.as_str(), spec.namespace.as_str()),
         generation: 0,
         index: 0,
         spec,
@@ -35,20 +43,6 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
         secrets: stamp,
     };
     Ok(Template { record, memory, cpu, pids: defaults.pids, secrets: files })
-}
-
-/// Fills in the one namespace there is; another one is refused.
-pub(crate) fn namespace(app: &App, namespace: &mut String) -> Result<(), Problem> {
-    if namespace.is_empty() {
-        namespace.clone_from(&app.config.namespace);
-    }
-    if *namespace == app.config.namespace {
-        return Ok(());
-    }
-    Err(Problem::Invalid(format!(
-        "the namespace {namespace} does not exist; this gateway has {}",
-        app.config.namespace
-    )))
 }
 
 fn environment(spec: &FunctionDeployment) -> Result<(), Problem> {

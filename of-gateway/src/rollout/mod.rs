@@ -25,7 +25,7 @@ pub(crate) use self::scale::scale;
 
 use crate::app::App;
 use crate::engine::Record;
-use crate::functions::{Backend, Containers, Function, Replica};
+use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
 use crate::problem::Problem;
 use crate::queue::now_ms;
 
@@ -49,16 +49,16 @@ pub(crate) async fn deploy(app: &Arc<App>, spec: FunctionDeployment, mode: Mode)
 
 async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Result<(), Problem> {
     let mut template = check::template(&app, spec)?;
-    let name = template.record.function.clone();
-    let _lock = app.lock(&name).await;
-    not_of_the_platform(&app, &name)?;
+    let id = template.record.function.clone();
+    let _lock = app.lock(&id).await;
+    not_of_the_platform(&app, &id)?;
     reconcile::adopt(&app).await?;
-    let existing = app.functions.get(&name);
-    may_replace(existing.as_deref(), &template.record.spec, &name, mode)?;
+    let existing = app.functions.get(&id);
+    may_replace(existing.as_deref(), &template.record.spec, &id, mode)?;
     template.record.image_id = app.engine.resolve_image(&template.record.spec.image).await?;
     let old = existing.as_deref().and_then(Function::containers);
     if old.is_some_and(|old| is_same(old, &template.record)) {
-        tracing::info!(function = name, "A deployment changes nothing.");
+        tracing::info!(function = %id, "A deployment changes nothing.");
         return Ok(());
     }
     template.record.generation = generation(old);
@@ -67,26 +67,31 @@ async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Resu
     if let Some(old) = old {
         retire::in_background(&app, old.everyone().cloned());
     }
-    tracing::info!(function = name, generation = template.record.generation, "A new version is live.");
+    tracing::info!(function = %id, generation = template.record.generation, "A new version is live.");
     Ok(())
 }
 
 /// That is known without the engine.
-fn not_of_the_platform(app: &App, name: &str) -> Result<(), Problem> {
-    match app.functions.get(name).as_deref().map(|existing| &existing.backend) {
+fn not_of_the_platform(app: &App, id: &FunctionId) -> Result<(), Problem> {
+    match app.functions.get(id).as_deref().map(|existing| &existing.backend) {
         Some(Backend::Platform(_)) => {
-            Err(Problem::Conflict(format!("the name {name} belongs to a function of the platform")))
+            Err(Problem::Conflict(format!("the name {id} belongs to a function of the platform")))
         }
         _ => Ok(()),
     }
 }
 
 /// A name that somebody else holds is a conflict, never an overwrite.
-fn may_replace(existing: Option<&Function>, spec: &FunctionDeployment, name: &str, mode: Mode) -> Result<(), Problem> {
+fn may_replace(
+    existing: Option<&Function>,
+    spec: &FunctionDeployment,
+    id: &FunctionId,
+    mode: Mode,
+) -> Result<(), Problem> {
     match existing.map(|existing| &existing.backend) {
-        None if mode == Mode::Update => Err(Problem::Missing(format!("the function {name} is not deployed"))),
+        None if mode == Mode::Update => Err(Problem::Missing(format!("the function {id} is not deployed"))),
         Some(Backend::Containers(old)) if owner(&old.spec.labels) != owner(&spec.labels) => {
-            Err(Problem::Conflict(format!("the name {name} belongs to a function of another owner")))
+            Err(Problem::Conflict(format!("the name {id} belongs to a function of another owner")))
         }
         _ => Ok(()),
     }
@@ -124,7 +129,7 @@ fn publish(app: &App, existing: Option<&Arc<Function>>, record: &Record, replica
         parked: None,
     };
     app.functions.put(Arc::new(Function {
-        name: record.function.clone(),
+        id: record.function.clone(),
         created_at: created_at(record.generation),
         backend: Backend::Containers(containers),
         invocations: existing.map(|existing| Arc::clone(&existing.invocations)).unwrap_or_default(),
@@ -136,9 +141,9 @@ fn created_at(generation: u64) -> DateTime<Utc> {
 }
 
 /// The record of one replica of what is live.
-fn record_of(function: &str, containers: &Containers, index: u32) -> Record {
+fn record_of(function: &FunctionId, containers: &Containers, index: u32) -> Record {
     Record {
-        function: function.to_owned(),
+        function: function.clone(),
         generation: containers.generation,
         index,
         spec: FunctionDeployment::clone(&containers.spec),

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::probe::ask_status;
 use crate::app::App;
 use crate::engine::{Engine, Process};
+use crate::functions::FunctionId;
 use crate::problem::Problem;
 
 const FIRST_WAIT: Duration = Duration::from_millis(20);
@@ -19,7 +20,7 @@ const LAST_LINES: usize = 20;
 #[derive(Debug, thiserror::Error)]
 #[error("the function {function} {reason}{}", log(.lines))]
 pub(crate) struct NotReady {
-    pub(crate) function: String,
+    pub(crate) function: FunctionId,
     pub(crate) reason: String,
     /// The last it wrote.
     pub(crate) lines: Vec<String>,
@@ -34,7 +35,7 @@ fn log(lines: &[String]) -> String {
 }
 
 /// Resolves with the container's address once it answers, or says why it does not.
-pub(super) async fn wait(app: &App, function: &str, id: &str) -> Result<SocketAddr, Problem> {
+pub(super) async fn wait(app: &App, function: &FunctionId, id: &str) -> Result<SocketAddr, Problem> {
     let limit = app.config.rollout_timeout;
     let mut last = "it does not run yet".to_owned();
     let reason = tokio::select! {
@@ -45,7 +46,7 @@ pub(super) async fn wait(app: &App, function: &str, id: &str) -> Result<SocketAd
         () = sleep(limit) => format!("was not ready within {limit:?}: {last}"),
     };
     let lines = app.engine.last_lines(id, LAST_LINES).await.unwrap_or_default();
-    Err(NotReady { function: function.to_owned(), reason, lines }.into())
+    Err(NotReady { function: function.clone(), reason, lines }.into())
 }
 
 /// Its end is noticed at once, but only an inspection is believed: waiting may also be over for other reasons.

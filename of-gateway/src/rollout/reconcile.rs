@@ -14,7 +14,7 @@ use super::watch::watch;
 use super::{created_at, ready, record_of, scale, start};
 use crate::app::App;
 use crate::engine::{Change, EngineError, Found, Role};
-use crate::functions::{Backend, Containers, Function, Replica};
+use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
 use crate::invoke::Chain;
 use crate::problem::Problem;
 use crate::transit;
@@ -84,7 +84,7 @@ fn react(app: &Arc<App>, change: Change) {
     let Some(replica) = containers.replicas.iter().find(|replica| replica.id == change.container) else { return };
     if change.ended {
         replica.set_upstream(None);
-        tracing::warn!(function = change.function, container = change.container, "A container of a function ended.");
+        tracing::warn!(function = %change.function, container = change.container, "A container of a function ended.");
     }
     let app = Arc::clone(app);
     app.tasks.clone().spawn(async move { one(&app, change.function).await });
@@ -98,9 +98,9 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     let found = grouped(app, app.engine.list(None).await?);
     let known = app.functions.all();
     let live = known.iter().filter(|function| function.containers().is_some());
-    let names: BTreeSet<&String> = found.keys().chain(live.map(|function| &function.name)).collect();
+    let names: BTreeSet<&FunctionId> = found.keys().chain(live.map(|function| &function.id)).collect();
     let nothing = Vec::new();
-    let odd: Vec<String> =
+    let odd: Vec<FunctionId> =
         names.into_iter().filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing))).cloned().collect();
     stream::iter(odd).for_each_concurrent(PARALLEL, |name| one(app, name)).await;
     for replica in known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone) {
@@ -111,16 +111,16 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn grouped(app: &App, found: Vec<Found>) -> BTreeMap<String, Vec<Found>> {
+fn grouped(app: &App, found: Vec<Found>) -> BTreeMap<FunctionId, Vec<Found>> {
     let retiring = app.retiring.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut by_function = BTreeMap::<String, Vec<Found>>::new();
+    let mut by_function = BTreeMap::<FunctionId, Vec<Found>>::new();
     for container in found.into_iter().filter(|container| !retiring.contains(&container.id)) {
         by_function.entry(container.record.function.clone()).or_default().push(container);
     }
     by_function
 }
 
-fn differs(app: &App, name: &str, found: &[Found]) -> bool {
+fn differs(app: &App, name: &FunctionId, found: &[Found]) -> bool {
     let function = app.functions.get(name);
     let Some(containers) = function.as_deref().and_then(Function::containers) else { return true };
     let as_known = |container: &Found| match container.role {
@@ -136,25 +136,25 @@ fn differs(app: &App, name: &str, found: &[Found]) -> bool {
     found.len() != containers.everyone().count() || !found.iter().all(as_known)
 }
 
-async fn one(app: &Arc<App>, name: String) {
+async fn one(app: &Arc<App>, name: FunctionId) {
     let _lock = app.lock(&name).await;
     match app.engine.list(Some(&name)).await {
         Ok(found) => {
             let found = grouped(app, found).remove(&name).unwrap_or_default();
             settle_logged(app, name, found).await;
         }
-        Err(error) => tracing::warn!(function = name, %error, "A function's containers cannot be listed."),
+        Err(error) => tracing::warn!(function = %name, %error, "A function's containers cannot be listed."),
     }
 }
 
-async fn settle_logged(app: &Arc<App>, name: String, found: Vec<Found>) {
+async fn settle_logged(app: &Arc<App>, name: FunctionId, found: Vec<Found>) {
     if let Err(error) = settle(app, &name, found).await {
-        tracing::error!(function = name, error = %Chain(&error), "A function cannot be set right now.");
+        tracing::error!(function = %name, error = %Chain(&error), "A function cannot be set right now.");
     }
 }
 
 /// Of several versions the newest that was committed wins; everything else goes.
-async fn settle(app: &Arc<App>, name: &str, found: Vec<Found>) -> Result<(), Problem> {
+async fn settle(app: &Arc<App>, name: &FunctionId, found: Vec<Found>) -> Result<(), Problem> {
     let committed = |c: &Found| matches!(c.role, Role::Live | Role::Parked);
     let newest = found.iter().filter(|c| committed(c)).map(|c| c.record.generation).max();
     let (mut keep, mut go): (Vec<_>, Vec<_>) =
@@ -182,7 +182,7 @@ async fn settle(app: &Arc<App>, name: &str, found: Vec<Found>) -> Result<(), Pro
     restore(app, name).await
 }
 
-async fn keep_parked(app: &Arc<App>, name: &str, parked: &Found) -> Result<(), EngineError> {
+async fn keep_parked(app: &Arc<App>, name: &FunctionId, parked: &Found) -> Result<(), EngineError> {
     if parked.running {
         app.engine.stop(&parked.id).await?;
     }
@@ -191,7 +191,7 @@ async fn keep_parked(app: &Arc<App>, name: &str, parked: &Found) -> Result<(), E
     Ok(())
 }
 
-async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), EngineError> {
+async fn keep_live(app: &Arc<App>, name: &FunctionId, live: &[Found]) -> Result<(), EngineError> {
     let known = app.functions.get(name);
     let known = known.as_deref().and_then(Function::containers);
     let (mut replicas, mut moved) = (Vec::new(), Vec::new());
@@ -224,7 +224,7 @@ async fn keep_live(app: &Arc<App>, name: &str, live: &[Found]) -> Result<(), Eng
 }
 
 /// One that answers at once is used at once; another is watched until it does.
-async fn take_address(app: &Arc<App>, name: &str, replica: &Arc<Replica>, address: Option<SocketAddr>) {
+async fn take_address(app: &Arc<App>, name: &FunctionId, replica: &Arc<Replica>, address: Option<SocketAddr>) {
     replica.set_upstream(None);
     if let Some(address) = address
         && ready::probe(address).await.is_ok()
@@ -232,15 +232,16 @@ async fn take_address(app: &Arc<App>, name: &str, replica: &Arc<Replica>, addres
         return replica.set_upstream(Some(transit::container(address)));
     }
     if replica.begin_watch() {
-        app.tasks.spawn(watch(Arc::clone(app), name.to_owned(), Arc::clone(replica)));
+        app.tasks.spawn(watch(Arc::clone(app), name.clone(), Arc::clone(replica)));
     }
 }
 
-fn put(app: &App, name: &str, like: &Found, replicas: Vec<Arc<Replica>>, parked: Option<Arc<Replica>>) {
+fn put(app: &App, name: &FunctionId, like: &Found, replicas: Vec<Arc<Replica>>, parked: Option<Arc<Replica>>) {
     let record = &like.record;
+    app.namespaces.ensure(&name.namespace);
     let known = app.functions.get(name);
     app.functions.put(Arc::new(Function {
-        name: name.to_owned(),
+        id: name.clone(),
         created_at: created_at(record.generation),
         invocations: known.map(|known| Arc::clone(&known.invocations)).unwrap_or_default(),
         backend: Backend::Containers(Containers {
@@ -255,7 +256,7 @@ fn put(app: &App, name: &str, like: &Found, replicas: Vec<Arc<Replica>>, parked:
 }
 
 /// Makes containers anew that somebody removed behind the gateway's back.
-async fn restore(app: &Arc<App>, name: &str) -> Result<(), Problem> {
+async fn restore(app: &Arc<App>, name: &FunctionId) -> Result<(), Problem> {
     let Some(function) = app.functions.get(name) else { return Ok(()) };
     let Some(containers) = function.containers() else { return Ok(()) };
     if let Some(parked) = &containers.parked {
@@ -267,7 +268,7 @@ async fn restore(app: &Arc<App>, name: &str) -> Result<(), Problem> {
             replicas.push(Arc::clone(replica));
             continue;
         }
-        tracing::warn!(function = name, container = replica.id, "A container vanished and is made anew.");
+        tracing::warn!(function = %name, container = replica.id, "A container vanished and is made anew.");
         let mut template = scale::again(app, name, containers)?;
         template.record = record_of(name, containers, replica.index);
         replicas.extend(start::committed(app, &template, replica.index..replica.index + 1).await?);
@@ -287,7 +288,7 @@ async fn restore_parked(
         return Ok(());
     }
     app.engine.ensure_network().await?;
-    let template = scale::again(app, &function.name, containers)?;
+    let template = scale::again(app, &function.id, containers)?;
     let id = app.engine.create(&template).await?;
     app.engine.keep_running(&id).await?;
     app.engine.cast(&id, &template.record, Role::Parked).await?;

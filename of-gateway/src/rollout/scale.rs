@@ -5,26 +5,26 @@ use std::sync::Arc;
 use super::{MAX_REPLICAS, check, ready, reconcile, record_of, retire, start};
 use crate::app::App;
 use crate::engine::{Role, Template};
-use crate::functions::{Backend, Containers, Function, Replica};
+use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
 use crate::problem::Problem;
 use crate::transit;
 
 /// Brings a function to this many replicas.
-pub(crate) async fn scale(app: &Arc<App>, name: String, replicas: u64) -> Result<(), Problem> {
+pub(crate) async fn scale(app: &Arc<App>, id: FunctionId, replicas: u64) -> Result<(), Problem> {
     if replicas > MAX_REPLICAS {
         return Err(Problem::Invalid(format!("a function can have at most {MAX_REPLICAS} replicas")));
     }
-    let work = scale_now(Arc::clone(app), name, u32::try_from(replicas).unwrap_or(0));
+    let work = scale_now(Arc::clone(app), id, u32::try_from(replicas).unwrap_or(0));
     app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
 }
 
-async fn scale_now(app: Arc<App>, name: String, wanted: u32) -> Result<(), Problem> {
-    let _lock = app.lock(&name).await;
+async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32) -> Result<(), Problem> {
+    let _lock = app.lock(&id).await;
     reconcile::adopt(&app).await?;
-    let missing = || Problem::Missing(format!("the function {name} is not deployed"));
-    let function = app.functions.get(&name).ok_or_else(missing)?;
+    let missing = || Problem::Missing(format!("the function {id} is not deployed"));
+    let function = app.functions.get(&id).ok_or_else(missing)?;
     let Backend::Containers(containers) = &function.backend else {
-        return Err(Problem::Conflict(format!("the function {name} belongs to the platform and cannot be scaled")));
+        return Err(Problem::Conflict(format!("the function {id} belongs to the platform and cannot be scaled")));
     };
     let now = containers.replicas.len();
     match wanted as usize {
@@ -38,7 +38,7 @@ async fn scale_now(app: Arc<App>, name: String, wanted: u32) -> Result<(), Probl
 /// To zero: one container keeps the record, stopped. Its new name says so before anything else happens.
 async fn park(app: &Arc<App>, function: &Function, containers: &Containers) -> Result<(), Problem> {
     let Some((keep, rest)) = containers.replicas.split_first() else { return Ok(()) };
-    app.engine.cast(&keep.id, &record_of(&function.name, containers, keep.index), Role::Parked).await?;
+    app.engine.cast(&keep.id, &record_of(&function.id, containers, keep.index), Role::Parked).await?;
     let parked = Containers { replicas: Vec::new(), parked: Some(Arc::clone(keep)), ..containers.clone() };
     app.functions.put(function.with(parked));
     retire::in_background(app, rest.iter().cloned());
@@ -57,7 +57,7 @@ async fn grow(app: &Arc<App>, function: &Function, containers: &Containers, want
     let more = u32::try_from(wanted.saturating_sub(replicas.len())).unwrap_or(0);
     if more > 0 {
         let first = replicas.iter().map(|replica| replica.index + 1).max().unwrap_or(0);
-        let template = again(app, &function.name, containers)?;
+        let template = again(app, &function.id, containers)?;
         replicas.extend(start::committed(app, &template, first..first + more).await?);
         app.functions.put(function.with(Containers { replicas, ..current }));
     }
@@ -71,9 +71,9 @@ async fn unpark(
     parked: &Replica,
 ) -> Result<Arc<Replica>, Problem> {
     app.engine.start(&parked.id).await?;
-    match ready::wait(app, &function.name, &parked.id).await {
+    match ready::wait(app, &function.id, &parked.id).await {
         Ok(address) => {
-            app.engine.cast(&parked.id, &record_of(&function.name, containers, parked.index), Role::Live).await?;
+            app.engine.cast(&parked.id, &record_of(&function.id, containers, parked.index), Role::Live).await?;
             Ok(Replica::new(parked.id.clone(), parked.index, Some(transit::container(address))))
         }
         Err(problem) => {
@@ -86,7 +86,7 @@ async fn unpark(
 async fn shrink(app: &Arc<App>, function: &Function, containers: &Containers, wanted: usize) -> Result<(), Problem> {
     let (stay, go) = containers.replicas.split_at(wanted);
     for replica in go {
-        app.engine.cast(&replica.id, &record_of(&function.name, containers, replica.index), Role::Leaving).await?;
+        app.engine.cast(&replica.id, &record_of(&function.id, containers, replica.index), Role::Leaving).await?;
     }
     app.functions.put(function.with(Containers { replicas: stay.to_vec(), ..containers.clone() }));
     retire::in_background(app, go.iter().cloned());
@@ -94,8 +94,8 @@ async fn shrink(app: &Arc<App>, function: &Function, containers: &Containers, wa
 }
 
 /// A template for more containers of the version that is live.
-pub(super) fn again(app: &App, name: &str, containers: &Containers) -> Result<Template, Problem> {
-    let record = record_of(name, containers, 0);
+pub(super) fn again(app: &App, id: &FunctionId, containers: &Containers) -> Result<Template, Problem> {
+    let record = record_of(id, containers, 0);
     let mut template = check::template(app, record.spec.clone())?;
     // The secrets' stamp stays that of the live version, so that a change of them still counts as one.
     template.record = record;

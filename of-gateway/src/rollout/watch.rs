@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::ready;
 use crate::app::App;
 use crate::engine::EngineError;
-use crate::functions::{Function, Replica};
+use crate::functions::{Function, FunctionId, Replica};
 use crate::transit;
 
 /// How long a container that runs may take to answer before it is looked at anew.
@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Watches until the replica answers or is not live any more. The engine restarts what crashed; what somebody
 /// stopped behind the gateway's back is started here.
-pub(super) async fn watch(app: Arc<App>, function: String, replica: Arc<Replica>) {
+pub(super) async fn watch(app: Arc<App>, function: FunctionId, replica: Arc<Replica>) {
     let mut pause = FIRST_PAUSE;
     while is_live(&app, &function, &replica) {
         let address = tokio::select! {
@@ -35,7 +35,7 @@ pub(super) async fn watch(app: Arc<App>, function: String, replica: Arc<Replica>
             Ok(true) => {}
             // Removed altogether: the next look makes a new one.
             Ok(false) => break,
-            Err(error) => tracing::warn!(function, container = replica.id, %error, "A container cannot be restarted."),
+            Err(error) => tracing::warn!(%function, container = replica.id, %error, "A container cannot be restarted."),
         }
     }
     replica.end_watch();
@@ -50,7 +50,7 @@ async fn wake(app: &App, replica: &Replica) -> Result<bool, EngineError> {
     Ok(true)
 }
 
-fn is_live(app: &App, function: &str, replica: &Arc<Replica>) -> bool {
+fn is_live(app: &App, function: &FunctionId, replica: &Arc<Replica>) -> bool {
     let function = app.functions.get(function);
     let containers = function.as_deref().and_then(Function::containers);
     containers.is_some_and(|containers| containers.replicas.iter().any(|live| live.id == replica.id))

@@ -23,6 +23,6 @@ pub(crate) async fn list(
         Some(Ok(limit)) => limit.min(MOST),
         Some(Err(_)) => return Err(Problem::Unprocessable("limit is not a number".to_owned())),
     };
-    let function = query.get("function").map(str::to_owned);
+    let function = query.get("function").map(|name| app.queued(name).to_string());
     Ok(Json(app.queue.dead(function, limit).await?))
 }

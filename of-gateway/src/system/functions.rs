@@ -8,18 +8,15 @@ use bytes::Bytes;
 use http::StatusCode;
 use sdk::gateway::{DeleteRequest, FunctionDeployment, FunctionStatus, ScaleRequest};
 
-use super::{Query, json, plain_name};
+use super::{Query, function_id, json, listed_namespace};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::rollout::{self, Mode};
 
 pub(crate) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Json<Vec<FunctionStatus>> {
-    let query = Query::of(query.as_deref());
-    let namespace = &app.config.namespace;
-    if query.get("namespace").is_some_and(|asked| asked != namespace) {
-        return Json(Vec::new());
-    }
-    Json(app.functions.all().iter().map(|function| function.status(namespace)).collect())
+    let namespace = listed_namespace(&app, &Query::of(query.as_deref()));
+    let functions = namespace.map(|namespace| app.functions.of(&namespace)).unwrap_or_default();
+    Json(functions.iter().map(|function| function.status()).collect())
 }
 
 pub(crate) async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Problem> {
@@ -44,8 +41,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let request: DeleteRequest = json(&body)?;
     let query = Query::of(query.as_deref());
-    let name = plain_name(&app, &request.function_name, &[query.get("namespace"), Some(&request.namespace)])?;
-    rollout::remove(&app, name.to_owned()).await?;
+    let id = function_id(&app, &request.function_name, &[query.get("namespace"), Some(&request.namespace)])?;
+    rollout::remove(&app, id).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -55,10 +52,10 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Json<FunctionStatus>, Problem> {
     let query = Query::of(query.as_deref());
-    let name = plain_name(&app, &name, &[query.get("namespace")])?;
-    let missing = || Problem::Missing(format!("the function {name} is not deployed"));
-    let function = app.functions.get(name).ok_or_else(missing)?;
-    let mut status = function.status(&app.config.namespace);
+    let id = function_id(&app, &name, &[query.get("namespace")])?;
+    let missing = || Problem::Missing(format!("the function {id} is not deployed"));
+    let function = app.functions.get(&id).ok_or_else(missing)?;
+    let mut status = function.status();
     if query.flag("usage")?
         && let Some(containers) = function.containers()
     {
@@ -77,11 +74,11 @@ pub(crate) async fn scale(
 ) -> Result<StatusCode, Problem> {
     let request: ScaleRequest = json(&body)?;
     let query = Query::of(query.as_deref());
-    let name = plain_name(&app, &name, &[query.get("namespace"), Some(&request.namespace)])?;
-    if !request.service_name.is_empty() && request.service_name != name {
-        let sentence = format!("the path names the function {name}, the body {}", request.service_name);
+    let id = function_id(&app, &name, &[query.get("namespace"), Some(&request.namespace)])?;
+    if !request.service_name.is_empty() && request.service_name != id.name && request.service_name != id.to_string() {
+        let sentence = format!("the path names the function {id}, the body {}", request.service_name);
         return Err(Problem::Invalid(sentence));
     }
-    rollout::scale(&app, name.to_owned(), request.replicas).await?;
+    rollout::scale(&app, id, request.replicas).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,4 +1,4 @@
-//! `/system/info` and `/system/namespaces`.
+//! `/system/info`.
 
 use std::sync::Arc;
 
@@ -24,8 +24,4 @@ pub(crate) async fn info(State(app): State<Arc<App>>) -> Json<Info> {
 
 fn version(release: String) -> Version {
     Version { sha: String::new(), release, commit_message: String::new() }
-}
-
-pub(crate) async fn namespaces(State(app): State<Arc<App>>) -> Json<Vec<String>> {
-    Json(vec![app.config.namespace.clone()])
 }

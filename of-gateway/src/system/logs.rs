@@ -14,9 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
 
-use super::{Query, plain_name};
+use super::{Query, function_id};
 use crate::app::App;
 use crate::engine::Tail;
+use crate::functions::FunctionId;
 use crate::problem::Problem;
 
 /// Without `since`, what was written in this time is read.
@@ -27,7 +28,7 @@ const INSTANCE: usize = 12;
 const AHEAD: usize = 64;
 
 struct Wanted {
-    name: String,
+    function: FunctionId,
     instance: Option<String>,
     since: DateTime<Utc>,
     tail: Option<u32>,
@@ -36,10 +37,10 @@ struct Wanted {
 
 pub(crate) async fn read(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let wanted = wanted(&app, &Query::of(query.as_deref()))?;
-    let missing = || Problem::Missing(format!("the function {} is not deployed", wanted.name));
-    let function = app.functions.get(&wanted.name).ok_or_else(missing)?;
+    let missing = || Problem::Missing(format!("the function {} is not deployed", wanted.function));
+    let function = app.functions.get(&wanted.function).ok_or_else(missing)?;
     let Some(containers) = function.containers() else {
-        let sentence = format!("the function {} runs within the platform; its log is the platform's", wanted.name);
+        let sentence = format!("the function {} runs within the platform; its log is the platform's", wanted.function);
         return Err(Problem::Unsupported(sentence));
     };
     let permit = Arc::clone(&app.log_streams)
@@ -67,7 +68,7 @@ fn wanted(app: &App, query: &Query) -> Result<Wanted, Problem> {
         Some(Err(_)) => return Err(unprocessable("since is not a time in RFC 3339".to_owned())),
     };
     Ok(Wanted {
-        name: plain_name(app, name, &[query.get("namespace")])?.to_owned(),
+        function: function_id(app, name, &[query.get("namespace")])?,
         instance: query.get("instance").map(|instance| instance.chars().take(INSTANCE).collect()),
         since,
         tail,
@@ -112,10 +113,10 @@ async fn copy(app: &App, wanted: &Wanted, id: &str, sender: &mpsc::Sender<Bytes>
     while let Some(chunk) = output.next().await {
         let chunk = match chunk {
             Ok(chunk) => chunk.into_bytes(),
-            Err(error) => return tracing::warn!(function = wanted.name, %error, "A log broke off."),
+            Err(error) => return tracing::warn!(function = %wanted.function, %error, "A log broke off."),
         };
         for line in String::from_utf8_lossy(&chunk).lines() {
-            let Some(line) = log_line(app, wanted, id, line) else { continue };
+            let Some(line) = log_line(wanted, id, line) else { continue };
             if sender.send(line).await.is_err() {
                 return;
             }
@@ -124,15 +125,15 @@ async fn copy(app: &App, wanted: &Wanted, id: &str, sender: &mpsc::Sender<Bytes>
 }
 
 /// The engine puts the time before each line.
-fn log_line(app: &App, wanted: &Wanted, id: &str, line: &str) -> Option<Bytes> {
+fn log_line(wanted: &Wanted, id: &str, line: &str) -> Option<Bytes> {
     let (time, text) = line.split_once(' ').unwrap_or((line, ""));
     let timestamp = DateTime::parse_from_rfc3339(time).ok()?.to_utc();
     if timestamp < wanted.since {
         return None;
     }
     let line = LogLine {
-        name: wanted.name.clone(),
-        namespace: app.config.namespace.clone(),
+        name: wanted.function.name.clone(),
+        namespace: wanted.function.namespace.clone(),
         instance: id.chars().take(INSTANCE).collect(),
         timestamp,
         text: text.to_owned(),

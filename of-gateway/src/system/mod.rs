@@ -4,12 +4,14 @@ pub(crate) mod dead;
 pub(crate) mod functions;
 pub(crate) mod info;
 pub(crate) mod logs;
+pub(crate) mod namespaces;
 pub(crate) mod secrets;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::functions::FunctionId;
 use crate::problem::Problem;
 
 /// The body as JSON, whatever its content type says: clients differ there.
@@ -44,16 +46,30 @@ impl Query {
     }
 }
 
-/// `name` or `name.namespace` with the namespaces named elsewhere; all must be the one there is.
-fn plain_name<'a>(app: &App, name: &'a str, namespaces: &[Option<&str>]) -> Result<&'a str, Problem> {
+/// `name` or `name.namespace` with the namespaces named elsewhere, which must not contradict each other.
+fn function_id(app: &App, name: &str, namespaces: &[Option<&str>]) -> Result<FunctionId, Problem> {
     let (name, own) = match name.rsplit_once('.') {
         Some((name, namespace)) => (name, Some(namespace)),
         None => (name, None),
     };
-    for namespace in namespaces.iter().chain([&own]).flatten().filter(|namespace| !namespace.is_empty()) {
-        if *namespace != app.config.namespace {
-            return Err(Problem::Missing(format!("the namespace {namespace} does not exist")));
-        }
+    let named: Vec<_> = namespaces.iter().copied().chain([own]).collect();
+    Ok(FunctionId::new(name, namespace(app, &named)?))
+}
+
+/// The namespace that a request is about: the one it names, else the default one. It has to exist, so that it may
+/// become part of a path.
+fn namespace(app: &App, named: &[Option<&str>]) -> Result<String, Problem> {
+    let mut all = named.iter().copied().flatten().filter(|namespace| !namespace.is_empty());
+    let Some(first) = all.next() else { return Ok(app.config.namespace.clone()) };
+    if let Some(other) = all.find(|other| *other != first) {
+        return Err(Problem::Invalid(format!("the request names two namespaces, {first} and {other}")));
     }
-    Ok(name)
+    app.namespaces.get(first)?;
+    Ok(first.to_owned())
+}
+
+/// Like [`namespace`] for a list: one that does not exist has nothing in it.
+fn listed_namespace(app: &App, query: &Query) -> Option<String> {
+    let asked = query.get("namespace").unwrap_or(&app.config.namespace);
+    app.namespaces.exists(asked).then(|| asked.to_owned())
 }

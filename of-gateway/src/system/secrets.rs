@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use sdk::gateway::{NamedSecret, Secret};
 
-use super::{Query, json, plain_name};
+use super::{Query, json, listed_namespace, namespace};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::secrets::{Secrets, SecretsError};
@@ -17,11 +17,8 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Vec<NamedSecret>>, Problem> {
-    let namespace = app.config.namespace.clone();
-    if Query::of(query.as_deref()).get("namespace").is_some_and(|asked| asked != namespace) {
-        return Ok(Json(Vec::new()));
-    }
-    let names = app.secrets.names()?;
+    let Some(namespace) = listed_namespace(&app, &Query::of(query.as_deref())) else { return Ok(Json(Vec::new())) };
+    let names = app.secrets.names(&namespace)?;
     Ok(Json(names.into_iter().map(|name| NamedSecret { name, namespace: namespace.clone() }).collect()))
 }
 
@@ -30,7 +27,7 @@ pub(crate) async fn create(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    change(app, query, &body, |secrets, secret| secrets.create(secret)).await
+    change(app, query, &body, |secrets, namespace, secret| secrets.create(namespace, secret)).await
 }
 
 pub(crate) async fn update(
@@ -38,7 +35,7 @@ pub(crate) async fn update(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    change(app, query, &body, |secrets, secret| secrets.update(secret)).await
+    change(app, query, &body, |secrets, namespace, secret| secrets.update(namespace, secret)).await
 }
 
 pub(crate) async fn delete(
@@ -46,7 +43,7 @@ pub(crate) async fn delete(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    change(app, query, &body, |secrets, secret| secrets.delete(&secret.name)).await
+    change(app, query, &body, |secrets, namespace, secret| secrets.delete(namespace, &secret.name)).await
 }
 
 /// Files are written and synced, so this happens off the threads that serve.
@@ -54,13 +51,12 @@ async fn change(
     app: Arc<App>,
     query: Option<String>,
     body: &Bytes,
-    change: impl FnOnce(&Secrets, &Secret) -> Result<(), SecretsError> + Send + 'static,
+    change: impl FnOnce(&Secrets, &str, &Secret) -> Result<(), SecretsError> + Send + 'static,
 ) -> Result<StatusCode, Problem> {
     let secret: Secret = json(body)?;
     let query = Query::of(query.as_deref());
-    // The dots in a secret's name are its own, so only the namespaces are looked at.
-    plain_name(&app, "", &[query.get("namespace"), Some(&secret.namespace)])?;
-    let work = tokio::task::spawn_blocking(move || change(&app.secrets, &secret));
+    let namespace = namespace(&app, &[query.get("namespace"), Some(&secret.namespace)])?;
+    let work = tokio::task::spawn_blocking(move || change(&app.secrets, &namespace, &secret));
     work.await.map_err(|_| Problem::ShuttingDown)??;
     Ok(StatusCode::ACCEPTED)
 }

@@ -60,7 +60,7 @@ async fn post(app: &App, url: Url, call: &Call, outcome: &Outcome) -> Result<(),
     let sent = app
         .http
         .post(url)
-        .headers(headers(call, outcome))
+        .headers(headers(app, call, outcome))
         .body(outcome.body.clone())
         .timeout(TIMEOUT)
         .send()
@@ -72,7 +72,7 @@ async fn post(app: &App, url: Url, call: &Call, outcome: &Outcome) -> Result<(),
     }
 }
 
-fn headers(call: &Call, outcome: &Outcome) -> HeaderMap {
+fn headers(app: &App, call: &Call, outcome: &Outcome) -> HeaderMap {
     let mut headers = outcome.headers.clone();
     strip_hop_by_hop(&mut headers);
     headers.remove(CONTENT_LENGTH);
@@ -83,8 +83,14 @@ fn headers(call: &Call, outcome: &Outcome) -> HeaderMap {
         }
     };
     set(X_CALL_ID, call.call_id.clone());
-    set(X_FUNCTION_NAME, call.function.clone());
+    set(X_FUNCTION_NAME, shown_name(app, call));
     set(X_FUNCTION_STATUS, outcome.status.as_u16().to_string());
     set(X_DURATION_SECONDS, format!("{:.6}", outcome.took.as_secs_f64()));
     headers
+}
+
+/// As its caller wrote it: most name no namespace, and mean the default one.
+fn shown_name(app: &App, call: &Call) -> String {
+    let id = app.queued(&call.function);
+    if id.namespace == app.config.namespace { id.name } else { id.to_string() }
 }

@@ -134,7 +134,7 @@ impl Worker {
 
     fn wake(&mut self, functions: impl IntoIterator<Item = String>) {
         for function in functions {
-            let limit = self.app.async_limit(&function);
+            let limit = self.app.async_limit(&self.app.queued(&function));
             self.lanes.wake(function, limit);
         }
     }

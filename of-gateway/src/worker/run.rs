@@ -65,7 +65,7 @@ impl Outcome {
 
 async fn attempt(app: &Arc<App>, call: &Call) -> Outcome {
     let started = Instant::now();
-    let Some(function) = app.functions.get(&call.function) else {
+    let Some(function) = app.functions.get(&app.queued(&call.function)) else {
         let reason = format!("the function {} is not deployed", call.function);
         return Outcome {
             missing: true,
@@ -133,7 +133,7 @@ fn reason(status: StatusCode, body: &[u8]) -> String {
 }
 
 fn retry_of(app: &App, function: &str) -> Retry {
-    match app.functions.get(function).as_deref().map(|function| &function.backend) {
+    match app.functions.get(&app.queued(function)).as_deref().map(|function| &function.backend) {
         Some(Backend::Platform(platform)) => platform.retry,
         _ => app.config.retry,
     }

@@ -108,7 +108,14 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_final() {
     .await;
     eventually("the passing call to pass", async || (passing_calls.load(Ordering::SeqCst) == 7).then_some(())).await;
     assert_eq!((wrong_calls.load(Ordering::SeqCst), stubborn_calls.load(Ordering::SeqCst)), (1, 3));
-    let of = |name: &str| dead.as_array().unwrap().iter().find(|letter| letter["function"] == name).unwrap().clone();
+    let of = |name: &str| {
+        dead.as_array()
+            .unwrap()
+            .iter()
+            .find(|letter| letter["function"] == format!("{name}.openfaas-fn"))
+            .unwrap()
+            .clone()
+    };
     assert_eq!((&of("wrong")["status"], &of("wrong")["attempts"]), (&json!(400), &json!(1)));
     assert_eq!((&of("stubborn")["status"], &of("stubborn")["attempts"]), (&json!(500), &json!(3)));
     assert_eq!(of("stubborn")["callId"], "stubborn");

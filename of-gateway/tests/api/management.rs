@@ -163,3 +163,53 @@ async fn purging_a_directory_without_an_installation_asks_no_engine() {
     assert_eq!((removed.containers, removed.networks), (0, 0));
     assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
 }
+
+#[tokio::test]
+async fn namespaces_are_made_changed_and_taken_away_when_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(without_engine(dir.path(), [("hello", hello())])).await;
+    let at = "/system/namespace/staging";
+    let body = json!({"name": "staging", "labels": {"team": "blue"}, "annotations": {"note": "x"}});
+    assert_eq!(gateway.system_json(Method::POST, at, body.clone()).await.0, 201);
+    assert_eq!(gateway.system_json(Method::POST, at, body).await.0, 409);
+    assert_eq!(gateway.system_get("/system/namespaces").await, json!(["openfaas-fn", "staging"]));
+    let shown = gateway.system_get(at).await;
+    assert_eq!((&shown["labels"]["team"], &shown["labels"]["openfaas"]), (&json!("blue"), &json!("1")));
+    let secret = json!({"name": "key", "namespace": "staging", "value": "v"});
+    assert_eq!(gateway.system_json(Method::POST, "/system/secrets", secret.clone()).await.0, 202);
+    assert_eq!(gateway.system_get("/system/secrets").await, json!([]));
+    assert_eq!(gateway.system_get("/system/secrets?namespace=staging").await[0]["name"], "key");
+    let (status, text) = gateway.system_json(Method::DELETE, at, json!({})).await;
+    assert!(status == 409 && text.contains("secrets"), "{status}: {text}");
+    assert_eq!(gateway.system_json(Method::DELETE, "/system/secrets", secret).await.0, 202);
+    assert_eq!(gateway.system_json(Method::PUT, at, json!({"name": "staging"})).await.0, 202);
+    gateway.stop().await;
+    let gateway = Running::start(without_engine(dir.path(), [("hello", hello())])).await;
+    assert_eq!(gateway.system_get(at).await["labels"], json!({"openfaas": "1"}), "kept over the restart");
+    assert_eq!(gateway.system_json(Method::DELETE, at, json!({})).await.0, 202);
+    assert_eq!(gateway.system_json(Method::DELETE, at, json!({})).await.0, 404);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn odd_namespaces_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(without_engine(dir.path(), [("hello", hello())])).await;
+    let default = "/system/namespace/openfaas-fn";
+    assert_eq!(gateway.system_json(Method::DELETE, default, json!({})).await.0, 409);
+    for name in ["Upper", "a.b", "a%2F..%2Fb"] {
+        let path = format!("/system/namespace/{name}");
+        assert_eq!(gateway.system_json(Method::POST, &path, json!({})).await.0, 400, "{name}");
+    }
+    let other = json!({"name": "other"});
+    assert_eq!(gateway.system_json(Method::POST, "/system/namespace/staging", other).await.0, 400);
+    let spec = json!({"service": "f", "image": "x", "namespace": "nowhere"});
+    let (status, text) = gateway.system_json(Method::PUT, "/system/functions", spec).await;
+    assert!(status == 400 && text.contains("nowhere"), "{status}: {text}");
+    let secret = json!({"name": "key", "namespace": "../..", "value": "v"});
+    assert_eq!(gateway.system_json(Method::POST, "/system/secrets", secret).await.0, 404);
+    assert_eq!(gateway.system_get("/system/secrets?namespace=..%2F..").await, json!([]));
+    assert_eq!(gateway.get("/function/hello.nowhere").await.0, 404);
+    assert_eq!(gateway.get("/function/hello.openfaas-fn").await.0, 200);
+    gateway.stop().await;
+}

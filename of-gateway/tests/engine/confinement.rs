@@ -35,7 +35,7 @@ async fn a_container_is_confined() {
     }
 
     let (name, id, _) = bench.containers(&gateway.instance, "jail").await.remove(0);
-    assert!(name.starts_with(&format!("/of-{}-jail-", gateway.instance)), "{name}");
+    assert!(name.starts_with(&format!("/of-{}-jail.openfaas-fn-", gateway.instance)), "{name}");
     let inspected = bench.docker.inspect_container(&id, None).await.unwrap();
     let host = inspected.host_config.unwrap();
     assert_eq!((host.memory, host.memory_swap), (Some(64 << 20), Some(64 << 20)));
