@@ -57,6 +57,21 @@ pub enum ForwardError {
     ClientGone,
 }
 
+/// A request that got no answer.
+#[derive(Debug)]
+pub struct Unanswered<B> {
+    /// Why.
+    pub error: ForwardError,
+    /// The request itself, if the server saw nothing of it: it may be sent to another one.
+    pub unsent: Option<Request<B>>,
+}
+
+impl<B> From<ForwardError> for Unanswered<B> {
+    fn from(error: ForwardError) -> Self {
+        Self { error, unsent: None }
+    }
+}
+
 /// Sends a request, whose target has to be in origin form, and returns the answer when its head is there.
 /// `guard` is dropped when the answer or the tunnel has ended. Dropping the future or the answer cancels the request.
 ///
@@ -64,7 +79,7 @@ pub enum ForwardError {
 /// When there is no answer; nothing was sent to the client then.
 pub async fn forward<B, G>(
     upstream: &Arc<Upstream<B>>,
-    mut request: Request<B>,
+    request: Request<B>,
     guard: G,
     limits: Limits,
     shutdown: &CancellationToken,
@@ -74,11 +89,35 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     G: Send + 'static,
 {
+    try_forward(upstream, request, guard, limits, shutdown).await.map_err(|unanswered| unanswered.error)
+}
+
+/// Like [`forward`], but gives a request back that could not be sent at all.
+///
+/// # Errors
+/// When there is no answer; nothing was sent to the client then.
+pub async fn try_forward<B, G>(
+    upstream: &Arc<Upstream<B>>,
+    mut request: Request<B>,
+    guard: G,
+    limits: Limits,
+    shutdown: &CancellationToken,
+) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    G: Send + 'static,
+{
     let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
     strip_hop_by_hop(request.headers_mut());
     *request.version_mut() = Version::HTTP_11;
     let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
-    let (sender, mut response) = sent.map_err(|_| ForwardError::Timeout(limits.head))??;
+    let sent = sent.unwrap_or_else(|_| Err(Box::new(ForwardError::Timeout(limits.head).into())));
+    let (sender, mut response) = sent.map_err(|mut unanswered| {
+        // The client's half of an upgrade was taken out of the request: it would not be one any more.
+        unanswered.unsent.take_if(|_| client.is_some());
+        unanswered
+    })?;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let server = switching.then(|| hyper::upgrade::on(&mut response));
     strip_hop_by_hop(response.headers_mut());
@@ -88,7 +127,7 @@ where
             tokio::spawn(tunnel::run(client, server, guard, shutdown.clone()));
             Ok(response.map(|_| Answer::empty()))
         }
-        (None, Some(_)) => Err(ForwardError::Unasked),
+        (None, Some(_)) => Err(Box::new(ForwardError::Unasked.into())),
         (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
     }
 }
@@ -96,7 +135,7 @@ where
 async fn send<B>(
     upstream: &Upstream<B>,
     mut request: Request<B>,
-) -> Result<(SendRequest<B>, Response<Incoming>), ForwardError>
+) -> Result<(SendRequest<B>, Response<Incoming>), Box<Unanswered<B>>>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -108,15 +147,21 @@ where
             Err(mut error) => match error.take_message() {
                 // The server had closed it and nothing was written, so nothing can happen twice.
                 Some(unsent) => request = unsent,
-                None => return Err(judge(error.into_error())),
+                None => return Err(Box::new(judge(error.into_error()).into())),
             },
         }
     }
-    let connecting = upstream.connect().await;
-    let mut sender =
-        connecting.map_err(|source| ForwardError::Connect { authority: upstream.authority().to_owned(), source })?;
-    let response = sender.try_send_request(request).await.map_err(|error| judge(error.into_error()))?;
-    Ok((sender, response))
+    let mut sender = match upstream.connect().await {
+        Ok(sender) => sender,
+        Err(source) => {
+            let error = ForwardError::Connect { authority: upstream.authority().to_owned(), source };
+            return Err(Box::new(Unanswered { error, unsent: Some(request) }));
+        }
+    };
+    match sender.try_send_request(request).await {
+        Ok(response) => Ok((sender, response)),
+        Err(error) => Err(Box::new(judge(error.into_error()).into())),
+    }
 }
 
 /// A request that breaks may do so because of its own body.

@@ -8,7 +8,7 @@ mod pool;
 mod tunnel;
 
 pub use answer::{Answer, AnswerError};
-pub use forward::{ForwardError, Limits, forward};
+pub use forward::{ForwardError, Limits, Unanswered, forward, try_forward};
 pub use headers::{is_upgrade, strip_hop_by_hop};
 pub use inbound::{Inbound, InboundError};
 pub use pool::Upstream;

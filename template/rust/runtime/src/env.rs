@@ -246,8 +246,8 @@ impl Reader<'_> {
     }
 }
 
-/// Parses Go's duration notation, or a bare number of seconds.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+/// Parses Go's duration notation (`1h30m`, `90s`, `250ms`), or a bare number of seconds; `None` if it is neither.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();

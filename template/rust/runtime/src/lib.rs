@@ -22,7 +22,7 @@ mod shutdown;
 mod socket;
 
 pub use config::Config;
-pub use env::{ConfigError, DEFAULT_SECRET_MOUNT_PATH, Env, Invalid, Problem, Reader};
+pub use env::{ConfigError, DEFAULT_SECRET_MOUNT_PATH, Env, Invalid, Problem, Reader, parse_duration};
 pub use run::run;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use serve::{Listeners, ServeError, serve};
