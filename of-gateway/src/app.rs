@@ -12,6 +12,8 @@ use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
 use crate::namespaces::Namespaces;
 use crate::queue::Queue;
+use crate::quota::{Quota, Quotas};
+use crate::scaling::Wakeups;
 use crate::secrets::Secrets;
 
 /// Bodies of asynchronous calls held in memory until they are stored, in KiB.
@@ -26,6 +28,8 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) secrets: Secrets,
     pub(crate) queue: Queue,
+    pub(crate) wakeups: Wakeups,
+    pub(crate) quotas: Quotas,
     /// Sends callbacks.
     pub(crate) http: reqwest::Client,
     pub(crate) enqueue_memory: Semaphore,
@@ -52,6 +56,8 @@ impl App {
             engine,
             secrets,
             queue,
+            wakeups: Wakeups::default(),
+            quotas: Quotas::default(),
             http: sdk::http::client(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
@@ -72,6 +78,19 @@ impl App {
             Arc::clone(locks.entry(function.clone()).or_default())
         };
         lock.lock_owned().await
+    }
+
+    /// What a namespace may hold.
+    pub(crate) fn quota(&self, namespace: &str) -> Quota {
+        let annotations = self.namespaces.get(namespace).unwrap_or_default().annotations;
+        // They were checked when they were set; a bound of the operator's that came later holds in any case.
+        self.config.quota.with(&annotations).unwrap_or_else(|_| self.config.quota.clone())
+    }
+
+    /// Whether a function is being changed at the moment.
+    pub(crate) fn is_locked(&self, function: &FunctionId) -> bool {
+        let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.get(function).is_some_and(|lock| lock.try_lock().is_err())
     }
 
     /// The function of a queued call. Calls of the first releases name no namespace.

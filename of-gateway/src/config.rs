@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 pub use crate::functions::PlatformFunction;
 use crate::functions::valid_name;
+use crate::quota::Quota;
 pub use crate::worker::Retry;
 
 /// Where a Docker-compatible engine listens when nothing else is said.
@@ -54,6 +55,17 @@ pub struct Graces {
     pub deployments: Duration,
 }
 
+/// How functions are scaled without being told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scaling {
+    /// How often every function's load is looked at.
+    pub interval: Duration,
+    /// A replica is taken away only if none was wanted in its place for so long.
+    pub calm: Duration,
+    /// How long a request waits for a container that is about to come back after a crash.
+    pub hold: Duration,
+}
+
 /// Everything the gateway needs to know. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -83,6 +95,10 @@ pub struct Config {
     pub graces: Graces,
     /// How long a container function may take to begin its answer, and pause within it.
     pub upstream_timeout: Duration,
+    /// Scaling by load and to zero.
+    pub scaling: Scaling,
+    /// What one namespace may hold, unless its annotations say otherwise.
+    pub quota: Quota,
     /// Retries of asynchronous calls to container functions.
     pub retry: Retry,
     /// Asynchronous calls that run at once, all functions together.
@@ -125,6 +141,8 @@ impl Config {
                 deployments: Duration::from_secs(2),
             },
             upstream_timeout: MINUTE,
+            scaling: Scaling { interval: Duration::from_secs(1), calm: MINUTE, hold: Duration::from_secs(5) },
+            quota: Quota::default(),
             retry: Retry { first: Duration::from_secs(1), cap: MINUTE, attempts: 10 },
             async_concurrency: 256,
             async_concurrency_per_function: 16,
@@ -165,6 +183,10 @@ impl Config {
         let per_function = r.or("async_concurrency_per_function", defaults.async_concurrency_per_function);
         let max_body = r.or("max_body_bytes", defaults.max_body);
         let max_async_body = r.or("max_async_body_bytes", defaults.max_async_body);
+        let scale_interval = r.duration_or("scale_interval", defaults.scaling.interval);
+        let scale_calm = r.duration_or("scale_down_after", defaults.scaling.calm);
+        let hold = r.duration_or("hold_timeout", defaults.scaling.hold);
+        let quota = Quota::from_env(&r);
         let published = r.flag("publish_ports", defaults.reach == Reach::PublishedPort);
         r.finish()?;
         Ok(Self {
@@ -181,6 +203,8 @@ impl Config {
             stop_timeout: stop_timeout?,
             graces: Graces { calls: calls_grace?, connections: connections_grace?, deployments: deployments_grace? },
             log_timeout: log_timeout?,
+            scaling: Scaling { interval: scale_interval?, calm: scale_calm?, hold: hold? },
+            quota: quota?,
             async_concurrency: async_concurrency?,
             async_concurrency_per_function: per_function?,
             max_body: max_body?,

@@ -1,8 +1,9 @@
 //! `/function/NAME/…`: one call, synchronous, to wherever the function runs. The queue's worker comes this way too.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -13,33 +14,47 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
-use upstream::{ForwardError, Limits, forward, is_upgrade, strip_hop_by_hop};
+use upstream::{ForwardError, Limits, is_upgrade, strip_hop_by_hop, try_forward};
 
 use crate::answer::text;
 use crate::app::App;
 use crate::call_id;
-use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, PlatformFunction};
+use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, NoReplica, PlatformFunction};
+use crate::scaling;
 use crate::transit::{Payload, Reply};
 
 pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 pub(crate) const X_START_TIME: HeaderName = HeaderName::from_static("x-start-time");
 const X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Marks an answer as the gateway's own, so that a queue may try again.
 const X_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");
 const SERVED_BY: HeaderValue = HeaderValue::from_static(concat!("of-gateway/", env!("CARGO_PKG_VERSION")));
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
+/// The gateway itself speaks no TLS; who stands in front of it sets the header.
+const HTTP: HeaderValue = HeaderValue::from_static("http");
+/// So often a request that no replica saw is sent again at once; after that with growing pauses.
+const AT_ONCE: u32 = 3;
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// Answers a synchronous call. `target` is the path behind `/function/`.
-pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, peer: &HeaderValue) -> Response<Reply> {
+pub(crate) async fn sync(
+    app: &Arc<App>,
+    target: &str,
+    request: Request<Incoming>,
+    peer: &HeaderValue,
+) -> Response<Reply> {
     let target = FunctionRef::parse(target);
     let namespace = target.namespace.unwrap_or(&app.config.namespace);
     let Some(function) = app.functions.find(target.name, namespace) else {
         return missing(app, &target).map(Either::Right);
     };
-    if declared_length(request.headers()) > app.config.max_body {
-        return too_large(app.config.max_body).map(Either::Right);
+    let max_body = max_body(app, &function);
+    if declared_length(request.headers()) > max_body {
+        return too_large(max_body).map(Either::Right);
     }
     let Some(uri) = stripped(target.rest, request.uri().query()) else {
         return text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on").map(Either::Right);
@@ -55,7 +70,7 @@ pub(crate) async fn sync(app: &App, target: &str, request: Request<Incoming>, pe
 }
 
 /// Calls a function with a request whose path is the function's own.
-pub(crate) async fn call(app: &App, function: &Function, request: Request<Payload>) -> Response<Reply> {
+pub(crate) async fn call(app: &Arc<App>, function: &Function, request: Request<Payload>) -> Response<Reply> {
     function.invocations.fetch_add(1, Ordering::Relaxed);
     match &function.backend {
         Backend::Containers(containers) => to_container(app, &function.id, containers, request).await,
@@ -69,36 +84,102 @@ pub(crate) async fn call(app: &App, function: &Function, request: Request<Payloa
 /// How long a function may take to begin its answer.
 pub(crate) fn limit(app: &App, function: &Function) -> Duration {
     match &function.backend {
-        Backend::Containers(_) => app.config.upstream_timeout,
+        Backend::Containers(containers) => containers.settings.timeout.unwrap_or(app.config.upstream_timeout),
         Backend::Platform(platform) => platform.timeout,
     }
 }
 
+/// The largest body that a function's requests may have.
+fn max_body(app: &App, function: &Function) -> u64 {
+    function.containers().and_then(|containers| containers.settings.max_body).unwrap_or(app.config.max_body)
+}
+
+/// A request that no replica saw anything of is sent again, for as long as a container may take to come back.
 async fn to_container(
-    app: &App,
+    app: &Arc<App>,
     id: &FunctionId,
     containers: &Containers,
     request: Request<Payload>,
 ) -> Response<Reply> {
-    let Some(InFlight { container, claim }) = containers.choose().or_else(|| successor(app, id)) else {
-        let state = if containers.replicas.is_empty() { "is scaled to zero" } else { "has no replica that is ready" };
-        return internal(StatusCode::SERVICE_UNAVAILABLE, &format!("the function {id} {state}")).map(Either::Right);
-    };
-    let limit = app.config.upstream_timeout;
-    let request = request.map(|body| body.streamed(app.config.max_body, limit));
-    match forward(&container, request, claim, Limits { head: limit, pause: limit }, &app.closing).await {
-        Ok(response) => response.map(Either::Left),
-        Err(error) => {
-            tracing::warn!(function = %id, error = %Chain(&error), "A call got no answer.");
-            unanswered(app, &error).map(Either::Right)
+    let limit = containers.settings.timeout.unwrap_or(app.config.upstream_timeout);
+    let max_body = containers.settings.max_body.unwrap_or(app.config.max_body);
+    let mut request = request.map(|body| body.streamed(max_body, limit));
+    let mut tries = Tries::default();
+    loop {
+        let InFlight { container, claim } = match replica(app, id, containers).await {
+            Ok(in_flight) => in_flight,
+            Err(refusal) => return refusal.map(Either::Right),
+        };
+        let replica = claim.replica();
+        let limits = Limits { head: limit, pause: limit };
+        let unanswered = match try_forward(&container, request, claim, limits, &app.closing).await {
+            Ok(response) => {
+                replica.answered();
+                return response.map(Either::Left);
+            }
+            Err(unanswered) => *unanswered,
+        };
+        if is_of_the_replica(&unanswered.error) {
+            replica.failed();
+        }
+        match unanswered.unsent {
+            Some(unsent) if tries.again(app.config.scaling.hold).await => request = unsent,
+            _ => {
+                tracing::warn!(function = %id, error = %Chain(&unanswered.error), "A call got no answer.");
+                return unanswered_response(max_body, &unanswered.error).map(Either::Right);
+            }
         }
     }
 }
 
+/// How often a request was sent in vain, and since when.
+#[derive(Default)]
+struct Tries {
+    count: u32,
+    /// Set at the first failure: most requests never look at the clock.
+    since: Option<Instant>,
+}
+
+impl Tries {
+    /// Waits a moment; `false` if it has been tried for long enough.
+    async fn again(&mut self, limit: Duration) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.count += 1;
+        if self.count > AT_ONCE {
+            let doublings = (self.count - AT_ONCE - 1).min(8);
+            tokio::time::sleep(FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)).await;
+        }
+        since.elapsed() < limit
+    }
+}
+
+/// A replica for a request, started or waited for if need be.
+async fn replica(app: &Arc<App>, id: &FunctionId, containers: &Containers) -> Result<InFlight, Response<Body>> {
+    match containers.choose() {
+        Ok(in_flight) => Ok(in_flight),
+        Err(NoReplica::Full) => {
+            let sentence = format!("the function {id} has as many requests in flight as it takes; try again");
+            Err(internal(StatusCode::TOO_MANY_REQUESTS, &sentence))
+        }
+        Err(NoReplica::NotReady) => {
+            let woken = scaling::wake(app, id).await;
+            woken.map_err(|sentence| internal(StatusCode::SERVICE_UNAVAILABLE, &sentence))
+        }
+    }
+}
+
+/// Whether a failure says something about the replica, and not about the client.
+fn is_of_the_replica(error: &ForwardError) -> bool {
+    match error {
+        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Timeout(_) => true,
+        ForwardError::TooLong | ForwardError::ClientGone | ForwardError::Unasked => false,
+    }
+}
+
 /// What a client is told when a container gave no answer.
-fn unanswered(app: &App, error: &ForwardError) -> Response<Body> {
+fn unanswered_response(max_body: u64, error: &ForwardError) -> Response<Body> {
     let sentence = match error {
-        ForwardError::TooLong => return too_large(app.config.max_body),
+        ForwardError::TooLong => return too_large(max_body),
         ForwardError::ClientGone => {
             return text(StatusCode::REQUEST_TIMEOUT, "the request's body did not come to its end");
         }
@@ -108,11 +189,6 @@ fn unanswered(app: &App, error: &ForwardError) -> Response<Body> {
         ForwardError::Unasked => "the function changed the protocol unasked".to_owned(),
     };
     internal(StatusCode::BAD_GATEWAY, &sentence)
-}
-
-/// This version may have been replaced since the call looked it up.
-fn successor(app: &App, id: &FunctionId) -> Option<InFlight> {
-    app.functions.get(id)?.containers()?.choose()
 }
 
 async fn in_process(platform: &PlatformFunction, mut request: Request<Body>) -> Response<Body> {
@@ -161,6 +237,9 @@ impl Marks {
         }
         if !headers.contains_key(X_FORWARDED_FOR) {
             headers.insert(X_FORWARDED_FOR, peer.clone());
+        }
+        if !headers.contains_key(X_FORWARDED_PROTO) {
+            headers.insert(X_FORWARDED_PROTO, HTTP);
         }
         Self { call_id, start }
     }

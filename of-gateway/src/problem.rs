@@ -9,6 +9,7 @@ use crate::engine::{EngineError, ImageError};
 use crate::invoke::Chain;
 use crate::namespaces::NamespaceError;
 use crate::queue::QueueError;
+use crate::quota::QuotaError;
 use crate::rollout::NotReady;
 use crate::secrets::SecretsError;
 
@@ -41,6 +42,8 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]
+    Quota(#[from] QuotaError),
+    #[error(transparent)]
     Namespace(#[from] NamespaceError),
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -58,6 +61,7 @@ impl Problem {
             Self::Secrets(SecretsError::Name(_) | SecretsError::TooLarge | SecretsError::Encoding) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Quota(_) => StatusCode::FORBIDDEN,
             Self::Namespace(error) => of_namespace(error),
             Self::Secrets(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unprocessable(_) | Self::NotReady(_) => StatusCode::UNPROCESSABLE_ENTITY,

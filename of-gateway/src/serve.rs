@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::rollout::reconcile;
 use crate::start::Gateway;
-use crate::{routes, worker};
+use crate::{routes, scaling, worker};
 
 /// A connection that has not sent its request's head by then is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -40,6 +40,7 @@ impl Gateway {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let app = self.app;
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
+        let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
         let worker = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone(), app.config.graces.calls));
         let port = tokio::spawn(accept(Arc::clone(&app), listener));
         shutdown.cancelled().await;
@@ -52,6 +53,7 @@ impl Gateway {
             tracing::warn!("Deployments were cut off; what they left behind is cleared at the next start.");
         }
         monitor.abort();
+        scaler.abort();
         app.queue.close().await?;
         Ok(())
     }

@@ -14,4 +14,6 @@ mod namespaces;
 mod recovery;
 #[path = "engine/refused.rs"]
 mod refused;
+#[path = "engine/scaling.rs"]
+mod scaling;
 mod support;

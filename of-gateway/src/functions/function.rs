@@ -1,18 +1,17 @@
 //! A function and the places it runs at.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use chrono::{DateTime, Utc};
 use sdk::gateway::{FunctionDeployment, FunctionStatus};
-use tokio::sync::Notify;
 
 use super::FunctionId;
-use crate::transit::Container;
+use super::replica::{InFlight, NoReplica, Replica};
+use super::settings::Settings;
 use crate::worker::Retry;
 
 /// A function of the platform itself: a router in this process instead of a container.
@@ -67,6 +66,8 @@ pub(crate) enum Backend {
 #[derive(Clone)]
 pub(crate) struct Containers {
     pub(crate) spec: Arc<FunctionDeployment>,
+    /// What the deployment says about how it is to be called and scaled.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) generation: u64,
     pub(crate) image_id: String,
     /// Which versions of its secrets the containers were started with.
@@ -77,104 +78,34 @@ pub(crate) struct Containers {
     pub(crate) parked: Option<Arc<Replica>>,
 }
 
-/// One container.
-pub(crate) struct Replica {
-    pub(crate) id: String,
-    pub(crate) index: u32,
-    /// `None` while it is not ready.
-    upstream: RwLock<Option<Arc<Container>>>,
-    in_flight: AtomicUsize,
-    idle: Notify,
-    watched: AtomicBool,
-}
-
-impl Replica {
-    pub(crate) fn new(id: String, index: u32, upstream: Option<Arc<Container>>) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            index,
-            upstream: RwLock::new(upstream),
-            in_flight: AtomicUsize::new(0),
-            idle: Notify::new(),
-            watched: AtomicBool::new(false),
-        })
-    }
-
-    pub(crate) fn upstream(&self) -> Option<Arc<Container>> {
-        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn set_upstream(&self, upstream: Option<Arc<Container>>) {
-        *self.upstream.write().unwrap_or_else(PoisonError::into_inner) = upstream;
-    }
-
-    /// Whether it is ready, and known to be there.
-    pub(crate) fn answers_at(&self, address: SocketAddr) -> bool {
-        self.upstream().is_some_and(|container| container.authority() == address.to_string())
-    }
-
-    /// The claim is made before the address is read: whoever retires a replica takes the address first and then
-    /// waits for the claims, so no request slips between.
-    fn claim(self: &Arc<Self>) -> Option<InFlight> {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
-        let claim = Claim(Arc::clone(self));
-        Some(InFlight { container: self.upstream()?, claim })
-    }
-
-    /// Begins a watch over its becoming ready, unless there is one.
-    pub(crate) fn begin_watch(&self) -> bool {
-        !self.watched.swap(true, Ordering::SeqCst)
-    }
-
-    pub(crate) fn end_watch(&self) {
-        self.watched.store(false, Ordering::SeqCst);
-    }
-
-    /// Resolves when no request is in flight.
-    pub(crate) async fn idle(&self) {
-        loop {
-            let notified = self.idle.notified();
-            tokio::pin!(notified);
-            // Registered before the count is read, so that the last request cannot end unheard between.
-            notified.as_mut().enable();
-            if self.in_flight.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            notified.await;
-        }
-    }
-}
-
-/// A request in flight at a replica: where it goes, and the mark that it is under way.
-pub(crate) struct InFlight {
-    pub(crate) container: Arc<Container>,
-    pub(crate) claim: Claim,
-}
-
-/// Counts a request until it is dropped.
-pub(crate) struct Claim(Arc<Replica>);
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify_waiters();
-        }
-    }
-}
-
 impl Containers {
     /// The ready replica with the fewest requests in flight.
-    pub(crate) fn choose(&self) -> Option<InFlight> {
+    pub(crate) fn choose(&self) -> Result<InFlight, NoReplica> {
         // A replica may be retired between the choice and the claim; then there is another, or none.
-        (0..=self.replicas.len()).find_map(|_| self.least_loaded()?.claim())
+        for _ in 0..=self.replicas.len() {
+            match self.least_loaded()?.claim(self.settings.max_in_flight) {
+                Err(NoReplica::NotReady) => {}
+                other => return other,
+            }
+        }
+        Err(NoReplica::NotReady)
     }
 
-    fn least_loaded(&self) -> Option<&Arc<Replica>> {
+    /// One that failed lately is passed over for as long as there is another: where all fail, trying is better than
+    /// refusing.
+    fn least_loaded(&self) -> Result<&Arc<Replica>, NoReplica> {
         if let [only] = self.replicas.as_slice() {
-            return Some(only);
+            return Ok(only);
         }
-        let ready = self.replicas.iter().filter(|replica| replica.upstream().is_some());
-        ready.min_by_key(|replica| replica.in_flight.load(Ordering::Relaxed))
+        let ready = || self.replicas.iter().filter(|replica| replica.upstream().is_some());
+        let sound = ready().filter(|replica| !replica.is_ejected()).min_by_key(|replica| replica.in_flight());
+        let chosen = sound.or_else(|| ready().min_by_key(|replica| replica.in_flight()));
+        chosen.ok_or(NoReplica::NotReady)
+    }
+
+    /// Requests in flight at all replicas.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.replicas.iter().map(|replica| replica.in_flight()).sum()
     }
 
     pub(crate) fn available(&self) -> u64 {

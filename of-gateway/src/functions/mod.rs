@@ -2,13 +2,18 @@
 
 mod function;
 mod name;
+mod outlier;
+mod replica;
+mod settings;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use self::function::PlatformFunction;
-pub(crate) use self::function::{Backend, Claim, Containers, Function, InFlight, Replica};
+pub(crate) use self::function::{Backend, Containers, Function};
 pub(crate) use self::name::{FunctionId, FunctionRef, valid_name};
+pub(crate) use self::replica::{Claim, InFlight, NoReplica, Replica};
+pub(crate) use self::settings::Settings;
 
 /// The functions of one namespace, by name.
 type Namespace = HashMap<String, Arc<Function>>;

@@ -29,6 +29,7 @@ fn two_replicas() -> Containers {
     let upstream = || Some(container(([127, 0, 0, 1], 1).into()));
     Containers {
         spec: Arc::new(FunctionDeployment::default()),
+        settings: Arc::new(Settings::of_live(&FunctionDeployment::default())),
         generation: 1,
         image_id: String::new(),
         secrets: String::new(),
@@ -47,7 +48,35 @@ fn the_least_loaded_ready_replica_is_chosen() {
     let third = containers.choose().unwrap();
     assert!(Arc::ptr_eq(&first.container, &third.container));
     containers.replicas[0].set_upstream(None);
-    assert!(containers.choose().is_none());
+    assert_eq!(containers.choose().err(), Some(NoReplica::NotReady));
+}
+
+#[test]
+fn a_replica_gets_no_more_requests_than_it_takes() {
+    let mut containers = two_replicas();
+    let settings = Settings { max_in_flight: 1, ..Settings::of_live(&FunctionDeployment::default()) };
+    containers.settings = Arc::new(settings);
+    let first = containers.choose().unwrap();
+    let second = containers.choose().unwrap();
+    assert_eq!(containers.choose().err(), Some(NoReplica::Full));
+    drop(first);
+    assert!(containers.choose().is_ok());
+    drop(second);
+}
+
+#[test]
+fn a_replica_that_fails_is_passed_over_while_there_is_another() {
+    let containers = two_replicas();
+    (0..3).for_each(|_| containers.replicas[0].failed());
+    let chosen = || containers.choose().unwrap();
+    let all: Vec<_> = (0..5).map(|_| chosen()).collect();
+    let second = containers.replicas[1].upstream().unwrap();
+    assert!(all.iter().all(|chosen| Arc::ptr_eq(&chosen.container, &second)));
+    (0..3).for_each(|_| containers.replicas[1].failed());
+    assert!(containers.choose().is_ok(), "where all fail, trying is better than refusing");
+    containers.replicas[0].answered();
+    let first = containers.replicas[0].upstream().unwrap();
+    assert!(Arc::ptr_eq(&chosen().container, &first));
 }
 
 #[tokio::test]

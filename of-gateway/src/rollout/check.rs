@@ -4,7 +4,7 @@ use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
 use crate::engine::{Record, Template, cpu, memory};
-use crate::functions::{FunctionId, valid_name};
+use crate::functions::{FunctionId, Settings, valid_name};
 use crate::problem::Problem;
 use crate::secrets::SecretsError;
 
@@ -29,6 +29,7 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
         )));
     }
     environment(&spec)?;
+    Settings::of(&spec).map_err(Problem::Invalid)?;
     let limits = spec.limits.clone().unwrap_or_default();
     let defaults = &app.config.limits;
     let memory = memory(or(&limits.memory, &defaults.memory)).map_err(|error| Problem::Invalid(error.to_string()))?;

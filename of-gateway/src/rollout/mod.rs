@@ -21,13 +21,14 @@ use sdk::labels;
 
 pub(crate) use self::ready::NotReady;
 pub(crate) use self::remove::remove;
-pub(crate) use self::scale::scale;
+pub(crate) use self::scale::{scale, scale_by_itself, wake};
 
 use crate::app::App;
 use crate::engine::Record;
-use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
+use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Settings};
 use crate::problem::Problem;
 use crate::queue::now_ms;
+use crate::quota::Share;
 
 /// Labels that say how many replicas there are at least.
 const SCALE_MIN: &str = "com.openfaas.scale.min";
@@ -62,7 +63,11 @@ async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Resu
         return Ok(());
     }
     template.record.generation = generation(old);
-    let replicas = start::committed(&app, &template, 0..wanted(old, &template.record.spec)).await?;
+    let wanted = wanted(old, &template.record.spec);
+    let share = Share::of(&app, &template.record.spec, wanted as usize);
+    let taken = app.quotas.take(&id, share, &app.quota(&id.namespace))?;
+    let replicas = start::committed(&app, &template, 0..wanted).await?;
+    taken.keep();
     publish(&app, existing.as_ref(), &template.record, replicas);
     if let Some(old) = old {
         retire::in_background(&app, old.everyone().cloned());
@@ -122,6 +127,7 @@ fn wanted(old: Option<&Containers>, spec: &FunctionDeployment) -> u32 {
 fn publish(app: &App, existing: Option<&Arc<Function>>, record: &Record, replicas: Vec<Arc<Replica>>) {
     let containers = Containers {
         spec: Arc::new(record.spec.clone()),
+        settings: Arc::new(Settings::of_live(&record.spec)),
         generation: record.generation,
         image_id: record.image_id.clone(),
         secrets: record.secrets.clone(),

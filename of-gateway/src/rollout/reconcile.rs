@@ -14,9 +14,10 @@ use super::watch::watch;
 use super::{created_at, ready, record_of, scale, start};
 use crate::app::App;
 use crate::engine::{Change, EngineError, Found, Role};
-use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
+use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Settings};
 use crate::invoke::Chain;
 use crate::problem::Problem;
+use crate::quota::Share;
 use crate::transit;
 
 const PERIOD: Duration = Duration::from_secs(15);
@@ -240,12 +241,14 @@ fn put(app: &App, name: &FunctionId, like: &Found, replicas: Vec<Arc<Replica>>, 
     let record = &like.record;
     app.namespaces.ensure(&name.namespace);
     let known = app.functions.get(name);
+    app.quotas.note(name, Share::of(app, &record.spec, replicas.len()));
     app.functions.put(Arc::new(Function {
         id: name.clone(),
         created_at: created_at(record.generation),
         invocations: known.map(|known| Arc::clone(&known.invocations)).unwrap_or_default(),
         backend: Backend::Containers(Containers {
             spec: Arc::new(record.spec.clone()),
+            settings: Arc::new(Settings::of_live(&record.spec)),
             generation: record.generation,
             image_id: record.image_id.clone(),
             secrets: record.secrets.clone(),

@@ -32,6 +32,7 @@ async fn remove_now(app: Arc<App>, id: FunctionId) -> Result<(), Problem> {
         }
     }
     app.functions.remove(&id);
+    app.quotas.give_back(&id);
     retire::in_background(&app, containers.everyone().cloned());
     tracing::info!(function = %id, "A function was removed.");
     Ok(())

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::engine::{Role, Template};
 use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
 use crate::problem::Problem;
+use crate::quota::Share;
 use crate::transit;
 
 /// Brings a function to this many replicas.
@@ -18,6 +19,38 @@ pub(crate) async fn scale(app: &Arc<App>, id: FunctionId, replicas: u64) -> Resu
     app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
 }
 
+/// Like [`scale`] for the gateway itself: a function that has got something to do meanwhile is not stopped.
+pub(crate) async fn scale_by_itself(app: &Arc<App>, id: FunctionId, replicas: u32) -> Result<(), Problem> {
+    let busy = |function: &Arc<Function>| function.containers().is_some_and(|containers| containers.in_flight() > 0);
+    if replicas == 0 && app.functions.get(&id).as_ref().is_some_and(busy) {
+        return Ok(());
+    }
+    scale(app, id, u64::from(replicas)).await
+}
+
+/// Brings a function at zero to one replica, and then, while the caller goes on, to as many as it has at least.
+pub(crate) async fn wake(app: &Arc<App>, id: FunctionId) -> Result<(), Problem> {
+    let work = wake_now(Arc::clone(app), id);
+    app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
+}
+
+async fn wake_now(app: Arc<App>, id: FunctionId) -> Result<(), Problem> {
+    let live = |app: &App| app.functions.get(&id).as_deref().and_then(Function::containers).cloned();
+    if live(&app).is_some_and(|containers| containers.replicas.is_empty()) {
+        scale_now(Arc::clone(&app), id.clone(), 1).await?;
+    }
+    let min = live(&app).map_or(1, |containers| containers.settings.scaling.min);
+    if min > 1 {
+        let id = id.clone();
+        app.tasks.clone().spawn(async move {
+            if let Err(error) = scale_now(app, id.clone(), min).await {
+                tracing::warn!(function = %id, min, %error, "A function has fewer replicas than it should.");
+            }
+        });
+    }
+    Ok(())
+}
+
 async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32) -> Result<(), Problem> {
     let _lock = app.lock(&id).await;
     reconcile::adopt(&app).await?;
@@ -27,12 +60,23 @@ async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32) -> Result<(), Pro
         return Err(Problem::Conflict(format!("the function {id} belongs to the platform and cannot be scaled")));
     };
     let now = containers.replicas.len();
+    let share = Share::of(&app, &containers.spec, wanted as usize);
+    // What asks for no more than before is never refused, not even where the quota was lowered meanwhile.
+    let taken = match wanted as usize > now {
+        true => Some(app.quotas.take(&id, share, &app.quota(&id.namespace))?),
+        false => None,
+    };
     match wanted as usize {
         0 if containers.parked.is_none() => park(&app, &function, containers).await,
         wanted if wanted > now => grow(&app, &function, containers, wanted).await,
         wanted if wanted < now => shrink(&app, &function, containers, wanted).await,
         _ => Ok(()),
+    }?;
+    match taken {
+        Some(taken) => taken.keep(),
+        None => app.quotas.note(&id, share),
     }
+    Ok(())
 }
 
 /// To zero: one container keeps the record, stopped. Its new name says so before anything else happens.

@@ -32,7 +32,7 @@ pub(crate) async fn create(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let marks = marks(&name, &body)?;
+    let marks = marks(&app, &name, &body)?;
     change(app, move |app| app.namespaces.create(&name, marks)).await?;
     Ok(StatusCode::CREATED)
 }
@@ -42,7 +42,7 @@ pub(crate) async fn update(
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let marks = marks(&name, &body)?;
+    let marks = marks(&app, &name, &body)?;
     change(app, move |app| app.namespaces.update(&name, marks)).await?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -63,7 +63,7 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>
     Ok(StatusCode::ACCEPTED)
 }
 
-fn marks(name: &str, body: &Bytes) -> Result<Marks, Problem> {
+fn marks(app: &App, name: &str, body: &Bytes) -> Result<Marks, Problem> {
     if body.is_empty() {
         return Ok(Marks::default());
     }
@@ -72,6 +72,7 @@ fn marks(name: &str, body: &Bytes) -> Result<Marks, Problem> {
         let sentence = format!("the path names the namespace {name}, the body {}", namespace.name);
         return Err(Problem::Invalid(sentence));
     }
+    app.config.quota.with(&namespace.annotations).map_err(Problem::Invalid)?;
     Ok(Marks { labels: namespace.labels, annotations: namespace.annotations })
 }
 

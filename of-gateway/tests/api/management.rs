@@ -85,6 +85,11 @@ async fn wrong_requests_are_refused_in_sentences() {
         (json!({"service": "f", "image": "x", "limits": {"memory": "much"}}), "128Mi"),
         (json!({"service": "f", "image": "x", "limits": {"cpu": "-1"}}), "500m"),
         (json!({"service": "f", "image": "x", "envVars": {"a=b": "c"}}), "a=b"),
+        (json!({"service": "f", "image": "x", "labels": {"com.openfaas.scale.max": "x"}}), "com.openfaas.scale.max"),
+        (
+            json!({"service": "f", "image": "x", "annotations": {"com.openfaas.upstream_timeout": "x"}}),
+            "com.openfaas.upstream_timeout",
+        ),
         (secret, "the secret absent does not exist"),
         (json!({"image": "x"}), "service"),
         (json!([1]), "JSON"),
@@ -201,6 +206,9 @@ async fn odd_namespaces_are_refused() {
         let path = format!("/system/namespace/{name}");
         assert_eq!(gateway.system_json(Method::POST, &path, json!({})).await.0, 400, "{name}");
     }
+    let odd = json!({"annotations": {"com.openfaas.quota.memory": "much"}});
+    let (status, text) = gateway.system_json(Method::POST, "/system/namespace/staging", odd).await;
+    assert!(status == 400 && text.contains("quota.memory"), "{status}: {text}");
     let other = json!({"name": "other"});
     assert_eq!(gateway.system_json(Method::POST, "/system/namespace/staging", other).await.0, 400);
     let spec = json!({"service": "f", "image": "x", "namespace": "nowhere"});
