@@ -4,12 +4,18 @@
 mod bench;
 #[path = "engine/confinement.rs"]
 mod confinement;
+#[path = "engine/engine_restart.rs"]
+mod engine_restart;
+#[path = "engine/invocation.rs"]
+mod invocation;
 #[path = "engine/killed.rs"]
 mod killed;
 #[path = "engine/lifecycle.rs"]
 mod lifecycle;
 #[path = "engine/namespaces.rs"]
 mod namespaces;
+#[path = "engine/own_engine.rs"]
+mod own_engine;
 #[path = "engine/recovery.rs"]
 mod recovery;
 #[path = "engine/refused.rs"]

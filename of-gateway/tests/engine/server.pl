@@ -35,6 +35,20 @@ sub answer {
     print $client "HTTP/1.1 $status X\r\nContent-Type: text/plain\r\nContent-Length: ", length $text, "\r\nConnection: close\r\n\r\n$text";
 }
 
+# Events without end, until the client leaves; that it did is kept in a file.
+sub events {
+    my ($client) = @_;
+    $SIG{PIPE} = 'IGNORE';
+    print $client "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for my $n (1 .. 1000) {
+        my $event = "data: $n\n\n";
+        my $sent = printf $client "%x\r\n%s\r\n", length $event, $event;
+        last unless $sent && $client->flush;
+        select undef, undef, undef, 0.05;
+    }
+    open my $file, '>', '/tmp/gone';
+}
+
 sub serve {
     my ($client) = @_;
     my ($method, $path) = split ' ', <$client> // return;
@@ -61,6 +75,14 @@ sub serve {
     }
     if ($path =~ m{^/log/(.*)}) { print "$1\n"; return answer($client, 200, 'logged') }
     if ($path eq '/crash') { answer($client, 200, 'crashing'); close $client; kill 'KILL', getppid }
+    if ($path eq '/events') { return events($client) }
+    if ($path eq '/upgrade') {
+        print $client "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+        $client->flush;
+        while (defined(my $line = <$client>)) { print $client "echo $line"; $client->flush }
+        return;
+    }
+    if ($path eq '/gone') { return answer($client, 200, -e '/tmp/gone' ? 'gone' : 'there') }
     if ($path eq '/fail') { return answer($client, 500, 'failed') }
     return answer($client, 200, $body // '');
 }
