@@ -90,5 +90,9 @@ impl OwnEngine {
 impl Drop for OwnEngine {
     fn drop(&mut self) {
         self.end(Signal::TERM);
+        // An engine mounts its folder onto itself and leaves that behind, and the folder could not be removed.
+        let left = [self.path("data"), self.path("exec/netns")].map(|path| path.display().to_string());
+        let umount = Command::new("umount").arg("--recursive").args(left).stderr(Stdio::null()).status();
+        drop(umount);
     }
 }
