@@ -7,6 +7,7 @@ use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Credentials;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
@@ -23,6 +24,7 @@ const LOG_STREAMS: usize = 128;
 
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) functions: Functions,
     pub(crate) namespaces: Namespaces,
     pub(crate) engine: Engine,
@@ -50,6 +52,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         Self {
+            credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             config,
             functions: Functions::default(),
             namespaces,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::auth::Credentials;
 use crate::config::{Config, PlatformFunction};
 use crate::engine::{Engine, EngineError};
 use crate::functions::{Function, FunctionId, valid_name};
@@ -88,6 +89,11 @@ impl Gateway {
         }
         self.app.functions.put(Function::platform(function, &id.namespace));
         Ok(())
+    }
+
+    /// The credentials of the management API, to change them while it runs.
+    pub fn credentials(&self) -> Arc<Credentials> {
+        Arc::clone(&self.app.credentials)
     }
 
     /// The random id that this installation's containers and network carry in their names and labels.

@@ -60,13 +60,13 @@ struct Running {
     attempt: u32,
 }
 
-/// Works until `shutdown`, then gives the running calls `grace` to end; what has not ended by then waits in the queue.
-pub(crate) async fn run(app: Arc<App>, shutdown: CancellationToken, grace: Duration) {
+/// Works until `shutdown`, then lets the running calls end; what has not ended when told to `hurry` waits in the queue.
+pub(crate) async fn run(app: Arc<App>, shutdown: CancellationToken, hurry: CancellationToken) {
     let lanes = Lanes::new(app.config.async_concurrency);
     let mut worker = Worker { app, lanes, running: JoinSet::new(), tasks: HashMap::new() };
     worker.wake_all_waiting().await;
     worker.work(&shutdown).await;
-    worker.finish(grace).await;
+    worker.finish(&hurry).await;
 }
 
 impl Worker {
@@ -155,14 +155,14 @@ impl Worker {
         self.lanes.forget_idle();
     }
 
-    async fn finish(mut self, grace: Duration) {
+    async fn finish(mut self, hurry: &CancellationToken) {
         let all = async {
             while let Some(ended) = self.running.join_next_with_id().await {
                 let task = ended.map_or_else(|error| error.id(), |(task, ())| task);
                 self.tasks.remove(&task);
             }
         };
-        if tokio::time::timeout(grace, all).await.is_ok() {
+        if hurry.run_until_cancelled(all).await.is_some() {
             return;
         }
         self.running.shutdown().await;

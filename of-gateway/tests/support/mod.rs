@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "test helper")]
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod program;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,127 @@
+//! One client's connection, from its first byte to its close, or to its handing over.
+
+use std::convert::Infallible;
+use std::io::{self, Cursor};
+use std::net::TcpStream as StdStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::Client;
+use super::socket::{Leaving, Socket};
+use crate::routes;
+use crate::transit::Reply;
+
+/// A connection that has not sent its request's head by then is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a connection with HTTP/2 begins with; no other method does.
+const HTTP2_BEGINNING: [u8; 4] = *b"PRI ";
+/// Pause before a look for more of a beginning that comes byte by byte.
+const MORE: Duration = Duration::from_millis(2);
+
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves a connection. Where the port closes between two requests, answers with the connection, and its client
+/// notices nothing.
+pub(super) async fn serve(client: Arc<Client>, stream: TcpStream) -> Option<StdStream> {
+    // Small answers are sent at once; a socket that cannot do that works all the same.
+    let _ = stream.set_nodelay(true);
+    let detected = tokio::select! {
+        biased;
+        detected = timeout(HEAD_TIMEOUT, detect(&stream)) => detected,
+        () = client.served.closing.begun() => return stream.into_std().ok(),
+    };
+    match detected {
+        Ok(Ok(Some(Protocol::Http1))) => over_http1(client, stream).await,
+        Ok(Ok(Some(Protocol::Http2))) => {
+            over_http2(client, stream).await;
+            None
+        }
+        // Left, failed or kept silent before it asked for anything.
+        Ok(Ok(None) | Err(_)) | Err(_) => None,
+    }
+}
+
+/// Looks at the first bytes and leaves them where they are. `None` if the client left instead.
+async fn detect(stream: &TcpStream) -> io::Result<Option<Protocol>> {
+    let mut beginning = [0; HTTP2_BEGINNING.len()];
+    loop {
+        let seen = stream.peek(&mut beginning).await?;
+        let Some(seen) = beginning.get(..seen).filter(|seen| !seen.is_empty()) else { return Ok(None) };
+        if seen == HTTP2_BEGINNING {
+            return Ok(Some(Protocol::Http2));
+        }
+        if !HTTP2_BEGINNING.starts_with(seen) {
+            return Ok(Some(Protocol::Http1));
+        }
+        sleep(MORE).await;
+    }
+}
+
+async fn answer(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
+    let Client { served, address } = &*client;
+    Ok(routes::dispatch(&served.app, &served.management, request, address).await)
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+}
+
+async fn over_http1(client: Arc<Client>, stream: TcpStream) -> Option<StdStream> {
+    let leaving = Arc::new(Leaving::default());
+    let socket = Socket::new(stream, Arc::clone(&leaving));
+    let asking = Arc::clone(&client);
+    let service = service_fn(move |request| answer(Arc::clone(&asking), request));
+    let mut connection = http1_builder().serve_connection(TokioIo::new(socket), service).with_upgrades();
+    let finish = |connection: std::pin::Pin<&mut _>| {
+        leaving.ask();
+        http1::UpgradeableConnection::graceful_shutdown(connection);
+    };
+    if let Err(error) = client.served.closing.drive(&mut connection, finish).await {
+        tracing::debug!(%error, "A connection ended with an error.");
+        return None;
+    }
+    // Nothing is left of it where the protocol was changed.
+    let parts = connection.into_parts().filter(|_| leaving.silent())?;
+    let stream = parts.io.into_inner().into_inner();
+    if parts.read_buf.is_empty() {
+        return stream.into_std().ok();
+    }
+    last_over_http1(client, stream, parts.read_buf).await;
+    None
+}
+
+/// Answers the one request that had begun to arrive when the port closed.
+async fn last_over_http1(client: Arc<Client>, stream: TcpStream, beginning: bytes::Bytes) {
+    let service = service_fn(move |request| answer(Arc::clone(&client), request));
+    let (read, write) = stream.into_split();
+    let io = TokioIo::new(tokio::io::join(Cursor::new(beginning).chain(read), write));
+    let connection = http1_builder().keep_alive(false).serve_connection(io, service).with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "A connection's last request ended with an error.");
+    }
+}
+
+async fn over_http2(client: Arc<Client>, stream: TcpStream) {
+    let asking = Arc::clone(&client);
+    let service = service_fn(move |request| answer(Arc::clone(&asking), request));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut connection = builder.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let finish = |connection: std::pin::Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
+    if let Err(error) = client.served.closing.drive(&mut connection, finish).await {
+        tracing::debug!(%error, "A connection ended with an error.");
+    }
+}
