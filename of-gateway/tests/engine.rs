@@ -20,6 +20,8 @@ mod own_engine;
 mod recovery;
 #[path = "engine/refused.rs"]
 mod refused;
+#[path = "engine/restart.rs"]
+mod restart;
 #[path = "engine/scaling.rs"]
 mod scaling;
 mod support;
