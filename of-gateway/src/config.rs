@@ -6,8 +6,10 @@ use std::time::Duration;
 use openfaas_runtime::{ConfigError, Env};
 use secrecy::SecretString;
 
+pub use crate::engine::{BlockedNetwork, Isolation, IsolationMode, PullPolicy, RegistryCredentials};
 pub use crate::functions::PlatformFunction;
 use crate::functions::valid_name;
+pub use crate::inside::Inside;
 use crate::quota::Quota;
 pub use crate::worker::Retry;
 
@@ -81,10 +83,18 @@ pub struct Config {
     pub namespace: String,
     /// How containers are reached.
     pub reach: Reach,
+    /// What functions are kept from.
+    pub isolation: Isolation,
+    /// The gateway's port on the functions' network.
+    pub inside: Inside,
     /// Limits where a deployment names none.
     pub limits: DefaultLimits,
     /// How long a new version may take to become ready.
     pub rollout_timeout: Duration,
+    /// Credentials of private registries.
+    pub registries: RegistryCredentials,
+    /// When images are pulled.
+    pub pull_policy: PullPolicy,
     /// How long an image pull may take.
     pub pull_timeout: Duration,
     /// How long a replaced replica may finish its requests.
@@ -129,8 +139,12 @@ impl Config {
             password,
             namespace: sdk::gateway::DEFAULT_NAMESPACE.to_owned(),
             reach: Reach::of_this_system(),
+            isolation: Isolation::default(),
+            inside: Inside::default(),
             limits: DefaultLimits { memory: "128Mi".to_owned(), cpu: "500m".to_owned(), pids: 256 },
             rollout_timeout: Duration::from_secs(30),
+            registries: RegistryCredentials::None,
+            pull_policy: PullPolicy::IfNotPresent,
             pull_timeout: 5 * MINUTE,
             drain_timeout: MINUTE,
             stop_timeout: Duration::from_secs(5),
@@ -170,8 +184,11 @@ impl Config {
                 Err(r.invalid("function_namespace", "must be an RFC 1123 label"))
             }
         });
+        let (isolation, inside) = (Isolation::from_env(&r), Inside::from_env(&r));
         let upstream_timeout = r.duration_or("upstream_timeout", defaults.upstream_timeout);
         let rollout_timeout = r.duration_or("rollout_timeout", defaults.rollout_timeout);
+        let registries = RegistryCredentials::from_env(&r, env);
+        let pull_policy = r.or("image_pull_policy", defaults.pull_policy);
         let pull_timeout = r.duration_or("pull_timeout", defaults.pull_timeout);
         let drain_timeout = r.duration_or("drain_timeout", defaults.drain_timeout);
         let stop_timeout = r.duration_or("stop_timeout", defaults.stop_timeout);
@@ -196,8 +213,12 @@ impl Config {
             password: password?,
             namespace: namespace?,
             reach: if published? { Reach::PublishedPort } else { Reach::ContainerIp },
+            isolation: isolation?,
+            inside: inside?,
             upstream_timeout: upstream_timeout?,
             rollout_timeout: rollout_timeout?,
+            registries: registries?,
+            pull_policy: pull_policy?,
             pull_timeout: pull_timeout?,
             drain_timeout: drain_timeout?,
             stop_timeout: stop_timeout?,

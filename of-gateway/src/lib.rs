@@ -8,6 +8,7 @@ pub mod config;
 mod engine;
 mod enqueue;
 mod functions;
+mod inside;
 mod instance;
 mod invoke;
 mod namespaces;
@@ -27,7 +28,10 @@ mod transit;
 mod worker;
 
 pub use auth::Credentials;
-pub use config::{Config, Graces, PlatformFunction, Reach, Retry, Scaling};
+pub use config::{
+    BlockedNetwork, Config, Graces, Inside, Isolation, IsolationMode, PlatformFunction, PullPolicy, Reach,
+    RegistryCredentials, Retry, Scaling,
+};
 pub use engine::EngineError;
 pub use instance::InstanceError;
 pub use port::Port;

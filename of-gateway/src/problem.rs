@@ -66,6 +66,7 @@ impl Problem {
             Self::Secrets(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unprocessable(_) | Self::NotReady(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Image(ImageError::Engine(error)) | Self::Engine(error) => of_engine(error),
+            Self::Image(ImageError::Credentials(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Image(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -85,7 +86,7 @@ fn of_namespace(error: &NamespaceError) -> StatusCode {
 
 fn of_engine(error: &EngineError) -> StatusCode {
     match error {
-        EngineError::Unreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        EngineError::Unreachable { .. } | EngineError::Exposed { .. } => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::Refused { status: 400, .. } => StatusCode::BAD_REQUEST,
         EngineError::Refused { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

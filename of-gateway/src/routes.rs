@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::answer::text;
 use crate::app::App;
+use crate::inside::Caller;
 use crate::system::{dead, functions, info, logs, namespaces, secrets};
 use crate::transit::Reply;
 use crate::{auth, enqueue, invoke};
@@ -37,8 +38,12 @@ pub(crate) async fn dispatch(
     management: &Router,
     request: Request<Incoming>,
     peer: &HeaderValue,
+    caller: &Caller,
 ) -> Response<Reply> {
     let uri = request.uri().clone();
+    if let Some(refusal) = caller.refusal(app, uri.path()).await {
+        return refusal.map(Either::Right);
+    }
     if let Some(target) = uri.path().strip_prefix("/function/") {
         return invoke::sync(app, target, request, peer).await;
     }

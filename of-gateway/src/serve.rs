@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Graces};
-use crate::port::{self, Port};
+use crate::inside;
+use crate::port::{self, Door, Port};
 use crate::rollout::reconcile;
 use crate::start::Gateway;
 use crate::{scaling, worker};
@@ -110,7 +111,9 @@ impl Gateway {
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
-        let port = tokio::spawn(port::serve(Arc::clone(&app), port, orders.clone()));
+        let inside = inside::listen(Arc::clone(&app), port.listener.local_addr()?, orders.clone());
+        let inside = tokio::spawn(inside);
+        let port = tokio::spawn(port::serve(Arc::clone(&app), port, Door::Front, orders.clone()));
         orders.given().await;
         resting.cancel();
         match orders.clone().patient(|graces| graces.calls, &mut worker).await {
@@ -121,7 +124,8 @@ impl Gateway {
             }
         }
         app.closing.cancel();
-        let connections = port.await?;
+        let mut connections = port.await?;
+        connections.extend(inside.await?);
         app.shutdown.cancel();
         app.tasks.close();
         if orders.patient(|graces| graces.deployments, app.tasks.wait()).await.is_none() {

@@ -13,6 +13,9 @@ use super::template::PORT;
 use super::{Engine, EngineError, Record, Role, Template};
 use crate::config::Reach;
 
+/// What functions of OpenFaaS call the gateway.
+const GATEWAY_NAMES: [&str; 2] = ["gateway.openfaas", "gateway"];
+
 /// What an inspection says about a container's process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Process {
@@ -29,19 +32,32 @@ impl Engine {
     /// Makes a candidate, not yet started; answers with its id.
     pub(crate) async fn create(&self, template: &Template) -> Result<String, EngineError> {
         let name = template.record.name(&self.instance, Role::Candidate);
-        let body =
-            template.body(&self.instance, &self.network(), self.reach).map_err(|error| EngineError::Refused {
+        let body = template.body(&self.instance, &self.network(), self.reach, self.hosts()).map_err(|error| {
+            EngineError::Refused {
                 operation: "create container",
                 object: name.clone(),
                 status: 400,
                 message: error.to_string(),
-            })?;
+            }
+        })?;
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = self.docker()?.create_container(Some(options), body).await;
         created.map(|created| created.id).map_err(|source| self.error("create container", &name, source))
     }
 
+    /// Names under which functions find the gateway.
+    fn hosts(&self) -> Vec<String> {
+        let address = match self.reach {
+            // The engine's machine is not this one; it knows the way.
+            Reach::PublishedPort => Some("host-gateway".to_owned()),
+            Reach::ContainerIp => self.bridge.borrow().as_ref().map(|bridge| bridge.gateway.to_string()),
+        };
+        let address = address.filter(|_| self.inside);
+        address.iter().flat_map(|address| GATEWAY_NAMES.map(|name| format!("{name}:{address}"))).collect()
+    }
+
     pub(crate) async fn start(&self, id: &str) -> Result<(), EngineError> {
+        self.residents.forget();
         match self.docker()?.start_container(id, None).await.map_err(|source| self.error("start container", id, source))
         {
             Err(error) if error.is_already() => Ok(()),

@@ -1,9 +1,11 @@
 //! Failures of the engine, told apart by who can do something about them.
 
+use std::sync::Arc;
+
 use bollard::errors::Error;
 
 /// A failure of the container engine.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// No answer at all.
     #[error("the container engine at {address} does not answer; start it, then try again")]
@@ -12,7 +14,7 @@ pub enum EngineError {
         address: String,
         /// Why.
         #[source]
-        source: Box<Error>,
+        source: Arc<Error>,
     },
     /// It answered with an error.
     #[error("the container engine cannot {operation} {object}: {message}")]
@@ -26,6 +28,15 @@ pub enum EngineError {
         /// Its sentence.
         message: String,
     },
+    /// Functions would reach what they are not to reach, and the configuration forbids that.
+    #[error(
+        "functions cannot be kept from other services of this machine: {reason}; run the gateway as root with \
+         iptables installed, or set isolation=best-effort"
+    )]
+    Exposed {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl EngineError {
@@ -38,7 +49,7 @@ impl EngineError {
             Error::JsonDataError { .. } | Error::JsonSerdeError { .. } | Error::StrParseError { .. } => {
                 refused(500, format!("its answer is not understood ({source})"))
             }
-            source => Self::Unreachable { address: address.to_owned(), source: Box::new(source) },
+            source => Self::Unreachable { address: address.to_owned(), source: Arc::new(source) },
         }
     }
 

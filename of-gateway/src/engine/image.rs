@@ -1,13 +1,39 @@
 //! From an image's name to the id of an image that is here.
 
-use bollard::query_parameters::CreateImageOptionsBuilder;
-use futures_util::TryStreamExt;
-use tokio::time::timeout;
+use std::str::FromStr;
 
+use super::registry::CredentialsError;
 use super::{Engine, EngineError};
 
-/// Why an image cannot be used.
+/// When an image is asked for at its registry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// When it is not on this machine.
+    #[default]
+    IfNotPresent,
+    /// At each deployment that names it by a tag. What is named by its content is pulled once.
+    Always,
+}
+
+/// Not a policy.
 #[derive(Debug, thiserror::Error)]
+#[error("it is neither IfNotPresent nor Always")]
+pub struct UnknownPolicy;
+
+impl FromStr for PullPolicy {
+    type Err = UnknownPolicy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
+        match text.to_ascii_lowercase().as_str() {
+            "ifnotpresent" => Ok(Self::IfNotPresent),
+            "always" => Ok(Self::Always),
+            _ => Err(UnknownPolicy),
+        }
+    }
+}
+
+/// Why an image cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ImageError {
     #[error("the image {image} is not on this machine and cannot be pulled: {message}")]
     Pull { image: String, message: String },
@@ -16,6 +42,8 @@ pub(crate) enum ImageError {
     #[error("the image name \"{0}\" is not valid: {1}")]
     Name(String, String),
     #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
@@ -23,7 +51,8 @@ impl Engine {
     /// The id of the image of this name: a tag, a registry digest, or `name@sha256:<local image id>`. Pulls what is
     /// not here.
     pub(crate) async fn resolve_image(&self, image: &str) -> Result<String, ImageError> {
-        if let Some(id) = self.local_image(image).await? {
+        let pinned = self.pull_policy == PullPolicy::IfNotPresent || image.contains("sha256:");
+        if pinned && let Some(id) = self.local_image(image).await? {
             return Ok(id);
         }
         // A local build has no registry digest: its image id is what names it.
@@ -32,11 +61,7 @@ impl Engine {
         {
             return Ok(id);
         }
-        tracing::info!(image, "Pulling an image.");
-        match timeout(self.pull_timeout, self.pull(image)).await {
-            Ok(pulled) => pulled?,
-            Err(_) => return Err(ImageError::Timeout { image: image.to_owned(), limit: self.pull_timeout }),
-        }
+        self.pull(image).await?;
         let missing =
             || ImageError::Pull { image: image.to_owned(), message: "the pull brought another image".to_owned() };
         self.local_image(image).await?.ok_or_else(missing)
@@ -49,42 +74,5 @@ impl Engine {
             Err(EngineError::Refused { status: 400, message, .. }) => Err(ImageError::Name(image.to_owned(), message)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn pull(&self, image: &str) -> Result<(), ImageError> {
-        let (name, tag) = split(image);
-        let options = CreateImageOptionsBuilder::default().from_image(name).tag(tag).build();
-        let progress = self.docker()?.create_image(Some(options), None, None);
-        let done = progress.try_for_each(|_| async { Ok(()) }).await;
-        match done.map_err(|source| self.error("pull image", image, source)) {
-            Ok(()) => Ok(()),
-            Err(EngineError::Refused { message, .. }) => Err(ImageError::Pull { image: image.to_owned(), message }),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-/// Name and tag (or digest). Without a tag the engine would pull all of them.
-fn split(image: &str) -> (&str, &str) {
-    if let Some((name, digest)) = image.split_once('@') {
-        // `name:tag@digest`: the digest decides.
-        return (split(name).0, digest);
-    }
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, "latest"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split;
-
-    #[test]
-    fn names_are_split_from_tags_and_digests() {
-        assert_eq!(split("alpine"), ("alpine", "latest"));
-        assert_eq!(split("127.0.0.1:5000/a/b"), ("127.0.0.1:5000/a/b", "latest"));
-        assert_eq!(split("127.0.0.1:5000/a/b:v1"), ("127.0.0.1:5000/a/b", "v1"));
-        assert_eq!(split("a/b:v1@sha256:00"), ("a/b", "sha256:00"));
     }
 }

@@ -6,10 +6,14 @@
 
 mod container;
 mod error;
+mod firewall;
 mod image;
 mod network;
 mod observe;
+mod pull;
 mod record;
+mod registry;
+mod residents;
 mod resources;
 mod template;
 
@@ -17,15 +21,21 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::watch;
 
 pub(crate) use self::container::Process;
 pub use self::error::EngineError;
+pub use self::firewall::{BlockedNetwork, Isolation, IsolationMode};
 pub(crate) use self::image::ImageError;
+pub use self::image::PullPolicy;
+pub(crate) use self::network::Bridge;
 pub(crate) use self::observe::{Change, Tail};
 pub(crate) use self::record::{Found, Record, Role};
+pub use self::registry::RegistryCredentials;
 pub(crate) use self::resources::{cpu, memory};
 pub(crate) use self::template::Template;
 
+use self::firewall::Firewall;
 use crate::config::Config;
 
 /// Longer than the longest wait that the engine is asked for (stopping a container).
@@ -40,27 +50,43 @@ pub(crate) struct Engine {
     reach: crate::config::Reach,
     /// The namespace of containers whose labels name none: those of the first releases.
     namespace: String,
+    registries: RegistryCredentials,
+    pull_policy: PullPolicy,
+    pulls: pull::Pulls,
     pull_timeout: Duration,
     stop_timeout: Duration,
     /// The engine's own version, once it has answered.
     version: OnceLock<String>,
     /// Held while the network is looked for and made: the engine would make two of one name.
     making_network: tokio::sync::Mutex<()>,
+    bridge: watch::Sender<Option<Bridge>>,
+    residents: residents::Residents,
+    /// Whether functions find the gateway on their network.
+    inside: bool,
+    firewall: Firewall,
 }
 
 impl Engine {
     /// Nothing is asked of the engine yet: it may be started after the gateway.
     pub(crate) fn new(config: &Config, instance: String) -> Self {
+        let firewall = Firewall::new(&instance, config.isolation.clone(), config.inside.port);
         Self {
             connection: OnceLock::new(),
             address: config.engine.clone(),
             instance,
             reach: config.reach,
             namespace: config.namespace.clone(),
+            registries: config.registries.clone(),
+            pull_policy: config.pull_policy,
+            pulls: pull::Pulls::default(),
             pull_timeout: config.pull_timeout,
             stop_timeout: config.stop_timeout,
             version: OnceLock::new(),
             making_network: tokio::sync::Mutex::default(),
+            bridge: watch::Sender::default(),
+            residents: residents::Residents::default(),
+            inside: config.inside.port.is_some(),
+            firewall,
         }
     }
 

@@ -1,9 +1,11 @@
 //! The bridge network of this installation's functions.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
+use tokio::sync::watch;
 
 use super::record::INSTANCE;
 use super::{Engine, EngineError};
@@ -13,26 +15,128 @@ const DEFAULT_NETWORK: &str = "bridge";
 const MTU: &str = "com.docker.network.driver.mtu";
 /// Whether containers of a network reach each other.
 const NEIGHBOURS: &str = "com.docker.network.bridge.enable_icc";
+/// The name of the network's interface on the host, so that firewall rules can name it.
+const INTERFACE: &str = "com.docker.network.bridge.name";
+
+/// The host's end of the functions' network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bridge {
+    pub(crate) interface: String,
+    /// The host's own address on it.
+    pub(crate) gateway: Ipv4Addr,
+    subnet: Subnet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Subnet {
+    address: Ipv4Addr,
+    prefix: u32,
+}
+
+impl Bridge {
+    fn of(network: &NetworkInspect) -> Option<Self> {
+        let configs = network.ipam.as_ref()?.config.as_ref()?;
+        let (gateway, subnet) = configs.iter().find_map(|config| {
+            Some((config.gateway.as_ref()?.parse().ok()?, Subnet::parse(config.subnet.as_ref()?)?))
+        })?;
+        let named = network.options.as_ref().and_then(|options| options.get(INTERFACE)).cloned();
+        // What Docker calls the interface of a network that was made without a name for it.
+        let interface = named.or_else(|| Some(format!("br-{}", network.id.as_ref()?.get(..12)?)))?;
+        Some(Self { interface, gateway, subnet })
+    }
+
+    /// Whether an address is that of a container on this network.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        let address = match address.to_canonical() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => return false,
+        };
+        address != self.gateway && self.subnet.contains(address)
+    }
+}
+
+impl Subnet {
+    fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/')?;
+        let (address, prefix) = (address.parse().ok()?, prefix.parse().ok()?);
+        (prefix <= Ipv4Addr::BITS).then_some(Self { address, prefix })
+    }
+
+    fn contains(self, address: Ipv4Addr) -> bool {
+        let mask = u32::MAX.checked_shl(Ipv4Addr::BITS - self.prefix).unwrap_or(0);
+        (address.to_bits() ^ self.address.to_bits()) & mask == 0
+    }
+}
 
 impl Engine {
     pub(crate) fn network(&self) -> String {
         format!("of-{}", self.instance)
     }
 
-    /// Makes the network if it is not there. The engine picks its addresses.
+    /// The host's end of the network, as far as it is known, and its changes.
+    pub(crate) fn bridge(&self) -> watch::Receiver<Option<Bridge>> {
+        self.bridge.subscribe()
+    }
+
+    /// Makes the network if it is not there, and closes it to what functions are not to reach. The engine picks its
+    /// addresses.
     pub(crate) async fn ensure_network(&self) -> Result<(), EngineError> {
-        let name = self.network();
         let _alone = self.making_network.lock().await;
-        match self
-            .docker()?
-            .inspect_network(&name, None)
-            .await
-            .map_err(|source| self.error("inspect network", &name, source))
-        {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
+        let bridge = match self.find_bridge().await? {
+            Some(bridge) => bridge,
+            None => {
+                self.make_network().await?;
+                self.find_bridge().await?.ok_or_else(|| self.unclear_network())?
+            }
+        };
+        self.firewall.ensure(&bridge).await?;
+        self.publish_bridge(Some(bridge));
+        Ok(())
+    }
+
+    /// Looks for the network that a former gateway made, and closes it anew: what guards it may have been lost since.
+    pub(crate) async fn renew_network(&self) -> Result<(), EngineError> {
+        let _alone = self.making_network.lock().await;
+        let bridge = self.find_bridge().await?;
+        self.publish_bridge(bridge.clone());
+        let Some(bridge) = bridge else { return Ok(()) };
+        self.firewall.renew(&bridge).await
+    }
+
+    /// To be called now and then.
+    pub(crate) async fn look_after_network(&self) -> Result<(), EngineError> {
+        self.firewall.look().await
+    }
+
+    fn publish_bridge(&self, bridge: Option<Bridge>) {
+        self.bridge.send_if_modified(|known| {
+            let changed = *known != bridge;
+            *known = bridge;
+            changed
+        });
+    }
+
+    async fn find_bridge(&self) -> Result<Option<Bridge>, EngineError> {
+        let name = self.network();
+        let found = self.docker()?.inspect_network(&name, None).await;
+        match found.map_err(|source| self.error("inspect network", &name, source)) {
+            Ok(network) => Bridge::of(&network).ok_or_else(|| self.unclear_network()).map(Some),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    fn unclear_network(&self) -> EngineError {
+        EngineError::Refused {
+            operation: "describe network",
+            object: self.network(),
+            status: 500,
+            message: "it has no IPv4 subnet with a gateway; remove it, and the next deployment makes a new one".into(),
+        }
+    }
+
+    async fn make_network(&self) -> Result<(), EngineError> {
+        let name = self.network();
         let request = NetworkCreateRequest {
             name: name.clone(),
             driver: Some("bridge".to_owned()),
@@ -51,7 +155,8 @@ impl Engine {
     /// Functions of different owners share the network, and past the router's door nobody asks who calls: they reach
     /// the host and the internet, not each other.
     async fn network_options(&self) -> Result<HashMap<String, String>, EngineError> {
-        let mut options = HashMap::from([(NEIGHBOURS.to_owned(), "false".to_owned())]);
+        let mut options =
+            HashMap::from([(NEIGHBOURS.to_owned(), "false".to_owned()), (INTERFACE.to_owned(), self.network())]);
         options.extend(self.mtu().await?.map(|mtu| (MTU.to_owned(), mtu)));
         Ok(options)
     }
@@ -68,7 +173,8 @@ impl Engine {
         }
     }
 
-    /// Removes the networks of this installation; answers with how many there were.
+    /// Removes the networks of this installation, and the firewall's rules for them; answers with how many networks
+    /// there were.
     pub(crate) async fn remove_networks(&self) -> Result<usize, EngineError> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{INSTANCE}={}", self.instance)])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
@@ -84,6 +190,41 @@ impl Engine {
                 _ => {}
             }
         }
+        self.firewall.remove().await;
         Ok(ids.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{Ipam, IpamConfig};
+
+    use super::*;
+
+    fn network(subnet: &str, gateway: &str, name: Option<&str>) -> NetworkInspect {
+        let config =
+            IpamConfig { subnet: Some(subnet.to_owned()), gateway: Some(gateway.to_owned()), ..IpamConfig::default() };
+        NetworkInspect {
+            id: Some("e34a46860c9eba1ee6cb765d4224938a".to_owned()),
+            ipam: Some(Ipam { config: Some(vec![config]), ..Ipam::default() }),
+            options: name.map(|name| HashMap::from([(INTERFACE.to_owned(), name.to_owned())])),
+            ..NetworkInspect::default()
+        }
+    }
+
+    #[test]
+    fn a_bridge_knows_its_containers_by_their_addresses() {
+        let bridge = Bridge::of(&network("192.168.176.0/20", "192.168.176.1", Some("of-0123abcd"))).unwrap();
+        assert_eq!(bridge.interface, "of-0123abcd");
+        for inside in ["192.168.176.2", "192.168.191.254", "::ffff:192.168.180.1"] {
+            assert!(bridge.has(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["192.168.176.1", "192.168.192.1", "127.0.0.1", "::1", "fe80::1"] {
+            assert!(!bridge.has(outside.parse().unwrap()), "{outside}");
+        }
+        let unnamed = Bridge::of(&network("10.0.0.0/8", "10.0.0.1", None)).unwrap();
+        assert_eq!(unnamed.interface, "br-e34a46860c9e");
+        assert!(Bridge::of(&network("fd00::/64", "fd00::1", None)).is_none());
+        assert!(Bridge::of(&network("10.0.0.0/33", "10.0.0.1", None)).is_none());
     }
 }

@@ -114,6 +114,7 @@ impl Engine {
         let events = self.docker()?.events(Some(options));
         Ok(events
             .map_err(|source| self.error("watch", "events", source))
+            .inspect_ok(|_| self.residents.forget())
             .try_filter_map(move |event| std::future::ready(Ok(self.change(event)))))
     }
 

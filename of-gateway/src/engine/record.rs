@@ -82,7 +82,7 @@ impl Record {
         Ok(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    fn of(labels: &HashMap<String, String>) -> Option<Self> {
+    pub(super) fn of(labels: &HashMap<String, String>) -> Option<Self> {
         let spec: FunctionDeployment = serde_json::from_str(labels.get(SPEC)?).ok()?;
         Some(Self {
             // The deployment's own namespace, because containers of the first releases have no label for it.
@@ -129,7 +129,7 @@ impl Found {
     }
 }
 
-fn bridge_address(summary: &ContainerSummary, network: &str) -> Option<SocketAddr> {
+pub(super) fn bridge_address(summary: &ContainerSummary, network: &str) -> Option<SocketAddr> {
     let networks = summary.network_settings.as_ref()?.networks.as_ref()?;
     let ip: IpAddr = networks.get(network)?.ip_address.as_ref()?.parse().ok()?;
     Some(SocketAddr::new(ip, FUNCTION_PORT))

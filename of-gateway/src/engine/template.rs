@@ -36,6 +36,7 @@ impl Template {
         instance: &str,
         network: &str,
         reach: Reach,
+        hosts: Vec<String>,
     ) -> Result<ContainerCreateBody, serde_json::Error> {
         let published = reach == Reach::PublishedPort;
         Ok(ContainerCreateBody {
@@ -43,7 +44,7 @@ impl Template {
             env: Some(self.environment()),
             labels: Some(self.record.labels(instance)?),
             exposed_ports: published.then(|| vec![PORT.to_owned()]),
-            host_config: Some(self.host(network, published)),
+            host_config: Some(HostConfig { extra_hosts: Some(hosts), ..self.host(network, published) }),
             ..ContainerCreateBody::default()
         })
     }

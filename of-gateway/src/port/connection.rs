@@ -70,8 +70,8 @@ async fn detect(stream: &TcpStream) -> io::Result<Option<Protocol>> {
 }
 
 async fn answer(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
-    let Client { served, address } = &*client;
-    Ok(routes::dispatch(&served.app, &served.management, request, address).await)
+    let Client { served, address, caller } = &*client;
+    Ok(routes::dispatch(&served.app, &served.management, request, address, caller).await)
 }
 
 fn http1_builder() -> http1::Builder {

@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use self::closing::Closing;
 use crate::app::App;
+use crate::inside::Caller;
 use crate::routes;
 use crate::serve::Orders;
 
@@ -39,9 +40,18 @@ impl From<TcpListener> for Port {
     }
 }
 
+/// Whom a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Front,
+    /// Functions alone: a neighbour of this machine may find a way to an address of their network.
+    Inside,
+}
+
 /// What all connections share.
 struct Served {
     app: Arc<App>,
+    door: Door,
     management: Router,
     closing: Closing,
 }
@@ -51,23 +61,25 @@ struct Client {
     served: Arc<Served>,
     /// Its address, as functions are told it.
     address: HeaderValue,
+    caller: Caller,
 }
 
 impl Client {
     fn new(served: &Arc<Served>, address: IpAddr) -> Arc<Self> {
+        let caller = Caller::of(&served.app, address);
         let address = HeaderValue::from_str(&address.to_string());
         let address = address.unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Arc::new(Self { served: Arc::clone(served), address })
+        Arc::new(Self { served: Arc::clone(served), address, caller })
     }
 }
 
 /// Serves until the gateway closes, then lets requests end for as long as the orders give them. Answers with the
 /// connections that were between two requests.
-pub(crate) async fn serve(app: Arc<App>, port: Port, orders: Orders) -> Vec<TcpStream> {
+pub(crate) async fn serve(app: Arc<App>, port: Port, door: Door, orders: Orders) -> Vec<TcpStream> {
     let Port { listener, connections } = port;
     let room = Arc::new(Semaphore::new(app.config.max_connections));
     let management = routes::management(&app);
-    let served = Arc::new(Served { app, management, closing: Closing::default() });
+    let served = Arc::new(Served { app, door, management, closing: Closing::default() });
     let mut open = JoinSet::new();
     for stream in connections {
         if let Err(error) = resume(&served, &mut open, &room, stream) {
@@ -140,6 +152,9 @@ fn spawn(
     permit: Option<OwnedSemaphorePermit>,
 ) {
     let client = Client::new(served, peer);
+    if served.door == Door::Inside && !client.caller.is_inside() {
+        return;
+    }
     open.spawn(async move {
         let left = connection::serve(client, stream).await;
         drop(permit);

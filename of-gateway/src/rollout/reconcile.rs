@@ -33,6 +33,8 @@ pub(crate) async fn adopt(app: &Arc<App>) -> Result<(), EngineError> {
 
 /// No locks are needed: nobody gets past [`adopt`] meanwhile.
 async fn take_over(app: &Arc<App>) -> Result<(), EngineError> {
+    // Before a container of before is started again.
+    guarded(app.engine.renew_network().await)?;
     let by_function = grouped(app, app.engine.list(None).await?);
     let count = by_function.len();
     stream::iter(by_function).for_each_concurrent(PARALLEL, |(name, found)| settle_logged(app, name, found)).await;
@@ -42,11 +44,11 @@ async fn take_over(app: &Arc<App>) -> Result<(), EngineError> {
 
 /// Follows the engine until the shutdown.
 pub(crate) async fn monitor(app: Arc<App>) {
-    let mut reachable = true;
+    let (mut reachable, mut again) = (true, false);
     while !app.shutdown.is_cancelled() {
         let outcome = tokio::select! {
             () = app.shutdown.cancelled() => return,
-            outcome = follow(&app) => outcome,
+            outcome = follow(&app, std::mem::replace(&mut again, true)) => outcome,
         };
         if let Err(error) = outcome
             && std::mem::replace(&mut reachable, false)
@@ -62,7 +64,11 @@ pub(crate) async fn monitor(app: Arc<App>) {
 }
 
 /// Events tell at once, the look now and then makes up for those that were missed.
-async fn follow(app: &Arc<App>) -> Result<(), EngineError> {
+async fn follow(app: &Arc<App>, again: bool) -> Result<(), EngineError> {
+    if again {
+        // A restarted engine, or what restarted it, may have changed the firewall.
+        guarded(app.engine.renew_network().await)?;
+    }
     let changes = app.engine.changes(Utc::now().timestamp())?;
     tokio::pin!(changes);
     let mut look = interval(PERIOD);
@@ -73,8 +79,22 @@ async fn follow(app: &Arc<App>) -> Result<(), EngineError> {
                 Some(change) => react(app, change?),
                 None => return Ok(()),
             },
-            _ = look.tick() => all(app).await?,
+            _ = look.tick() => {
+                guarded(app.engine.look_after_network().await)?;
+                all(app).await?;
+            }
         }
+    }
+}
+
+/// A firewall that cannot be set keeps deployments away. What runs already goes on.
+fn guarded(outcome: Result<(), EngineError>) -> Result<(), EngineError> {
+    match outcome {
+        Err(error @ EngineError::Exposed { .. }) => {
+            tracing::error!(%error, "What runs already is not kept apart, and nothing is deployed.");
+            Ok(())
+        }
+        other => other,
     }
 }
 
