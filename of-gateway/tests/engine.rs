@@ -8,6 +8,10 @@ mod confinement;
 mod engine_restart;
 #[path = "engine/invocation.rs"]
 mod invocation;
+#[path = "engine/inside.rs"]
+mod inside;
+#[path = "engine/isolation.rs"]
+mod isolation;
 #[path = "engine/killed.rs"]
 mod killed;
 #[path = "engine/lifecycle.rs"]
@@ -16,12 +20,16 @@ mod lifecycle;
 mod namespaces;
 #[path = "engine/own_engine.rs"]
 mod own_engine;
+#[path = "engine/program.rs"]
+mod program;
 #[path = "engine/recovery.rs"]
 mod recovery;
 #[path = "engine/refused.rs"]
 mod refused;
 #[path = "engine/restart.rs"]
 mod restart;
+#[path = "engine/registry.rs"]
+mod registry;
 #[path = "engine/scaling.rs"]
 mod scaling;
 mod support;

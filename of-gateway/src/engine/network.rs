@@ -37,7 +37,10 @@ impl Bridge {
     fn of(network: &NetworkInspect) -> Option<Self> {
         let configs = network.ipam.as_ref()?.config.as_ref()?;
         let (gateway, subnet) = configs.iter().find_map(|config| {
-            Some((config.gateway.as_ref()?.parse().ok()?, Subnet::parse(config.subnet.as_ref()?)?))
+            let subnet = Subnet::parse(config.subnet.as_ref()?)?;
+            // Some engines put the subnet's length behind it, some say nothing, and all take the first address.
+            let told = config.gateway.as_ref().and_then(|told| told.split('/').next()?.parse().ok());
+            Some((told.unwrap_or_else(|| subnet.first()), subnet))
         })?;
         let named = network.options.as_ref().and_then(|options| options.get(INTERFACE)).cloned();
         // What Docker calls the interface of a network that was made without a name for it.
@@ -59,12 +62,19 @@ impl Subnet {
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
         let (address, prefix) = (address.parse().ok()?, prefix.parse().ok()?);
-        (prefix <= Ipv4Addr::BITS).then_some(Self { address, prefix })
+        (prefix < Ipv4Addr::BITS).then_some(Self { address, prefix })
+    }
+
+    fn mask(self) -> u32 {
+        u32::MAX.checked_shl(Ipv4Addr::BITS - self.prefix).unwrap_or(0)
+    }
+
+    fn first(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits((self.address.to_bits() & self.mask()) + 1)
     }
 
     fn contains(self, address: Ipv4Addr) -> bool {
-        let mask = u32::MAX.checked_shl(Ipv4Addr::BITS - self.prefix).unwrap_or(0);
-        (address.to_bits() ^ self.address.to_bits()) & mask == 0
+        (address.to_bits() ^ self.address.to_bits()) & self.mask() == 0
     }
 }
 
@@ -201,9 +211,12 @@ mod tests {
 
     use super::*;
 
-    fn network(subnet: &str, gateway: &str, name: Option<&str>) -> NetworkInspect {
-        let config =
-            IpamConfig { subnet: Some(subnet.to_owned()), gateway: Some(gateway.to_owned()), ..IpamConfig::default() };
+    fn network(subnet: &str, gateway: Option<&str>, name: Option<&str>) -> NetworkInspect {
+        let config = IpamConfig {
+            subnet: Some(subnet.to_owned()),
+            gateway: gateway.map(str::to_owned),
+            ..IpamConfig::default()
+        };
         NetworkInspect {
             id: Some("e34a46860c9eba1ee6cb765d4224938a".to_owned()),
             ipam: Some(Ipam { config: Some(vec![config]), ..Ipam::default() }),
@@ -214,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_bridge_knows_its_containers_by_their_addresses() {
-        let bridge = Bridge::of(&network("192.168.176.0/20", "192.168.176.1", Some("of-0123abcd"))).unwrap();
+        let bridge = Bridge::of(&network("192.168.176.0/20", Some("192.168.176.1"), Some("of-0123abcd"))).unwrap();
         assert_eq!(bridge.interface, "of-0123abcd");
         for inside in ["192.168.176.2", "192.168.191.254", "::ffff:192.168.180.1"] {
             assert!(bridge.has(inside.parse().unwrap()), "{inside}");
@@ -222,9 +235,11 @@ mod tests {
         for outside in ["192.168.176.1", "192.168.192.1", "127.0.0.1", "::1", "fe80::1"] {
             assert!(!bridge.has(outside.parse().unwrap()), "{outside}");
         }
-        let unnamed = Bridge::of(&network("10.0.0.0/8", "10.0.0.1", None)).unwrap();
-        assert_eq!(unnamed.interface, "br-e34a46860c9e");
-        assert!(Bridge::of(&network("fd00::/64", "fd00::1", None)).is_none());
-        assert!(Bridge::of(&network("10.0.0.0/33", "10.0.0.1", None)).is_none());
+        let unnamed = Bridge::of(&network("10.0.0.0/8", Some("10.0.0.9/8"), None)).unwrap();
+        assert_eq!((unnamed.interface.as_str(), unnamed.gateway), ("br-e34a46860c9e", Ipv4Addr::new(10, 0, 0, 9)));
+        let silent = Bridge::of(&network("10.1.2.0/24", None, None)).unwrap();
+        assert_eq!(silent.gateway, Ipv4Addr::new(10, 1, 2, 1));
+        assert!(Bridge::of(&network("fd00::/64", Some("fd00::1"), None)).is_none());
+        assert!(Bridge::of(&network("10.0.0.0/33", Some("10.0.0.1"), None)).is_none());
     }
 }

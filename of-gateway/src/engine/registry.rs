@@ -212,7 +212,7 @@ fn registry(image: &str) -> &str {
 }
 
 fn canonical(host: &str) -> &str {
-    if host == "index.docker.io" { HUB } else { host }
+    if matches!(host, "index.docker.io" | "registry-1.docker.io") { HUB } else { host }
 }
 
 /// The host, with its port, in a key.

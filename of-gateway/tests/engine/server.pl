@@ -49,6 +49,15 @@ sub events {
     open my $file, '>', '/tmp/gone';
 }
 
+sub call {
+    my ($method, $peer, $path) = @_;
+    my $server = IO::Socket::INET->new(PeerAddr => $peer, Timeout => 2) or return 'not reached';
+    print $server "$method $path HTTP/1.1\r\nHost: $peer\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    local $/;
+    my ($head, $body) = split /\r\n\r\n/, <$server> // '', 2;
+    return join ' ', ($head // '') =~ m{^HTTP/1.1 (\d+)}, $body // '';
+}
+
 sub serve {
     my ($client) = @_;
     my ($method, $path) = split ' ', <$client> // return;
@@ -68,6 +77,8 @@ sub serve {
         my $peer = IO::Socket::INET->new(PeerAddr => $1, Timeout => 2);
         return answer($client, 200, $peer ? 'reached' : 'not reached');
     }
+    if ($path =~ m{^/call/(\w+)/([^/]+)(/.*)}) { return answer($client, 200, call($1, $2, $3)) }
+    if ($path =~ m{^/exists(/.*)}) { return answer($client, 200, -e $1 ? 'yes' : 'no') }
     if ($path eq '/status') { return answer($client, 200, slurp('/proc/self/status')) }
     if ($path =~ m{^/write(/.*)}) {
         open my $file, '>', $1 or return answer($client, 403, "$!");

@@ -33,9 +33,12 @@ pub(crate) fn config(data_dir: &Path) -> Config {
 
 impl Running {
     pub(crate) async fn start(config: Config) -> Self {
+        Self::start_on(config, TcpListener::bind(("127.0.0.1", 0)).await.unwrap()).await
+    }
+
+    pub(crate) async fn start_on(config: Config, listener: TcpListener) -> Self {
         let http = sdk::http::client();
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let gateway = Gateway::start(config).await.unwrap();
         let instance = gateway.instance().to_owned();
         let shutdown = CancellationToken::new();
