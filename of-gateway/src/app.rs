@@ -14,6 +14,7 @@ use crate::functions::{Backend, FunctionId, Functions};
 use crate::namespaces::Namespaces;
 use crate::queue::Queue;
 use crate::quota::{Quota, Quotas};
+use crate::rollout::Troubles;
 use crate::scaling::Wakeups;
 use crate::secrets::Secrets;
 
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) wakeups: Wakeups,
     pub(crate) quotas: Quotas,
+    pub(crate) troubles: Troubles,
     /// Sends callbacks.
     pub(crate) http: reqwest::Client,
     pub(crate) enqueue_memory: Semaphore,
@@ -61,6 +63,7 @@ impl App {
             queue,
             wakeups: Wakeups::default(),
             quotas: Quotas::default(),
+            troubles: Troubles::default(),
             http: sdk::http::client(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Graces};
 use crate::inside;
 use crate::port::{self, Door, Port};
-use crate::rollout::reconcile;
+use crate::rollout::{health, reconcile};
 use crate::start::Gateway;
 use crate::{scaling, worker};
 
@@ -110,6 +110,7 @@ impl Gateway {
         let (resting, hurry) = (CancellationToken::new(), CancellationToken::new());
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
+        let health = tokio::spawn(health::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
         let inside = inside::listen(Arc::clone(&app), port.listener.local_addr()?, orders.clone());
         let inside = tokio::spawn(inside);
@@ -132,6 +133,7 @@ impl Gateway {
             tracing::warn!("Deployments were cut off; what they left behind is cleared at the next start.");
         }
         monitor.abort();
+        health.abort();
         scaler.abort();
         app.queue.close().await?;
         Ok(connections)

@@ -6,10 +6,12 @@ mod bench;
 mod confinement;
 #[path = "engine/engine_restart.rs"]
 mod engine_restart;
-#[path = "engine/invocation.rs"]
-mod invocation;
+#[path = "engine/health.rs"]
+mod health;
 #[path = "engine/inside.rs"]
 mod inside;
+#[path = "engine/invocation.rs"]
+mod invocation;
 #[path = "engine/isolation.rs"]
 mod isolation;
 #[path = "engine/killed.rs"]
@@ -26,10 +28,10 @@ mod program;
 mod recovery;
 #[path = "engine/refused.rs"]
 mod refused;
-#[path = "engine/restart.rs"]
-mod restart;
 #[path = "engine/registry.rs"]
 mod registry;
+#[path = "engine/restart.rs"]
+mod restart;
 #[path = "engine/scaling.rs"]
 mod scaling;
 mod support;

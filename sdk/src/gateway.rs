@@ -5,6 +5,6 @@ mod types;
 
 pub use client::{Gateway, GatewayError};
 pub use types::{
-    DEFAULT_NAMESPACE, DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine, NamedSecret, Namespace,
-    Provider, Resources, ScaleRequest, Secret, Usage, Version,
+    Condition, ConditionKind, DEFAULT_NAMESPACE, DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine,
+    NamedSecret, Namespace, Provider, Resources, ScaleRequest, Secret, Usage, Version,
 };

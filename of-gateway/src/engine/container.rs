@@ -1,12 +1,14 @@
 //! What happens to single containers.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
+    RestartContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
+use chrono::{DateTime, Utc};
 
 use super::record::FUNCTION_PORT;
 use super::template::PORT;
@@ -24,6 +26,8 @@ pub(crate) struct Process {
     pub(crate) stopped: bool,
     pub(crate) exit_code: i64,
     pub(crate) out_of_memory: bool,
+    /// How long ago it was started.
+    pub(crate) age: Option<Duration>,
     /// Where its port is, while it runs.
     pub(crate) address: Option<SocketAddr>,
 }
@@ -65,10 +69,21 @@ impl Engine {
         }
     }
 
+    /// Ends the process, politely for as long as configured, and starts it anew.
+    pub(crate) async fn restart(&self, id: &str) -> Result<(), EngineError> {
+        self.residents.forget();
+        let options = RestartContainerOptionsBuilder::default().t(self.stop_seconds()).build();
+        let restarted = self.docker()?.restart_container(id, Some(options)).await;
+        restarted.map_err(|source| self.error("restart container", id, source))
+    }
+
+    fn stop_seconds(&self) -> i32 {
+        i32::try_from(self.stop_timeout.as_secs()).unwrap_or(i32::MAX)
+    }
+
     /// Ends the process, politely for as long as configured.
     pub(crate) async fn stop(&self, id: &str) -> Result<(), EngineError> {
-        let seconds = i32::try_from(self.stop_timeout.as_secs()).unwrap_or(i32::MAX);
-        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+        let options = StopContainerOptionsBuilder::default().t(self.stop_seconds()).build();
         match self
             .docker()?
             .stop_container(id, Some(options))
@@ -139,6 +154,7 @@ impl Engine {
             running: running && !restarting,
             stopped: !running && !restarting,
             exit_code: state.and_then(|s| s.exit_code).unwrap_or_default(),
+            age: state.and_then(|s| age(s.started_at.as_deref()?)),
             out_of_memory: state.and_then(|s| s.oom_killed).unwrap_or_default(),
             address: match self.reach {
                 Reach::ContainerIp => self.bridge_address(inspected),
@@ -152,6 +168,11 @@ impl Engine {
         let ip: IpAddr = networks.get(&self.network())?.ip_address.as_ref()?.parse().ok()?;
         Some(SocketAddr::new(ip, FUNCTION_PORT))
     }
+}
+
+fn age(started_at: &str) -> Option<Duration> {
+    let started = DateTime::parse_from_rfc3339(started_at).ok()?;
+    Utc::now().signed_duration_since(started).to_std().ok()
 }
 
 fn published_address(inspected: &ContainerInspectResponse) -> Option<SocketAddr> {

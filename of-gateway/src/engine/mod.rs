@@ -29,7 +29,7 @@ pub use self::firewall::{BlockedNetwork, Isolation, IsolationMode};
 pub(crate) use self::image::ImageError;
 pub use self::image::PullPolicy;
 pub(crate) use self::network::Bridge;
-pub(crate) use self::observe::{Change, Tail};
+pub(crate) use self::observe::{Change, Tail, What};
 pub(crate) use self::record::{Found, Record, Role};
 pub use self::registry::RegistryCredentials;
 pub(crate) use self::resources::{cpu, memory};

@@ -38,8 +38,19 @@ pub(crate) struct Tail {
 pub(crate) struct Change {
     pub(crate) container: String,
     pub(crate) function: FunctionId,
-    /// It does not run any more.
-    pub(crate) ended: bool,
+    pub(crate) what: What,
+}
+
+/// What happened to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Started,
+    /// One of its processes was ended because there was no memory left for it.
+    OutOfMemory,
+    Ended {
+        exit_code: i64,
+    },
+    Removed,
 }
 
 impl Engine {
@@ -108,7 +119,7 @@ impl Engine {
         let filters = HashMap::from([
             ("type", vec!["container".to_owned()]),
             ("label", vec![format!("{INSTANCE}={}", self.instance)]),
-            ("event", ["die", "start", "destroy"].map(str::to_owned).to_vec()),
+            ("event", ["die", "oom", "start", "destroy"].map(str::to_owned).to_vec()),
         ]);
         let options = EventsOptionsBuilder::default().since(&since.to_string()).filters(&filters).build();
         let events = self.docker()?.events(Some(options));
@@ -119,12 +130,17 @@ impl Engine {
     }
 
     fn change(&self, event: EventMessage) -> Option<Change> {
-        let ended = event.action.as_deref() != Some("start");
         let actor = event.actor?;
         let mut labels = actor.attributes?;
+        let what = match event.action.as_deref()? {
+            "start" => What::Started,
+            "oom" => What::OutOfMemory,
+            "die" => What::Ended { exit_code: labels.get("exitCode").and_then(|code| code.parse().ok()).unwrap_or(0) },
+            _ => What::Removed,
+        };
         let namespace = labels.remove(NAMESPACE).unwrap_or_else(|| self.namespace.clone());
         let function = FunctionId::new(labels.remove(FUNCTION)?, namespace);
-        Some(Change { container: actor.id?, function, ended })
+        Some(Change { container: actor.id?, function, what })
     }
 
     /// What these containers use together.

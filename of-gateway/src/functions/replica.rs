@@ -57,7 +57,7 @@ impl Replica {
         self.upstream().is_some_and(|container| container.authority() == address.to_string())
     }
 
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use openfaas_runtime::parse_duration;
 use sdk::gateway::FunctionDeployment;
 
-use crate::rollout::MAX_REPLICAS;
+use crate::rollout::{MAX_REPLICAS, Probes};
 use crate::scaling::Policy;
 
 /// Annotation: how long the function may take to begin its answer, and pause within it.
@@ -20,6 +20,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     pub(crate) scaling: Policy,
+    pub(crate) probes: Probes,
     /// `None`: the gateway's own.
     pub(crate) timeout: Option<Duration>,
     /// `None`: the gateway's own.
@@ -33,6 +34,7 @@ impl Settings {
     pub(crate) fn of(spec: &FunctionDeployment) -> Result<Self, String> {
         Ok(Self {
             scaling: Policy::of(&spec.labels, u32::try_from(MAX_REPLICAS).unwrap_or(u32::MAX))?,
+            probes: Probes::of(&spec.annotations)?,
             timeout: timeout(spec)?,
             max_body: max_body(spec)?,
             max_in_flight: max_in_flight(spec)?,
@@ -44,7 +46,7 @@ impl Settings {
         Self::of(spec).unwrap_or_else(|sentence| {
             tracing::warn!(function = spec.service, sentence, "Settings of a live function are passed over.");
             let scaling = Policy { min: 1, max: 1, zero_after: None, target: None };
-            Self { scaling, timeout: None, max_body: None, max_in_flight: usize::MAX }
+            Self { scaling, probes: Probes::default(), timeout: None, max_body: None, max_in_flight: usize::MAX }
         })
     }
 }

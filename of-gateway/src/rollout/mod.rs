@@ -3,6 +3,7 @@
 //! version.
 
 mod check;
+pub(crate) mod health;
 mod probe;
 mod ready;
 pub(crate) mod reconcile;
@@ -10,6 +11,7 @@ mod remove;
 mod retire;
 mod scale;
 mod start;
+mod trouble;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -19,9 +21,11 @@ use chrono::{DateTime, Utc};
 use sdk::gateway::FunctionDeployment;
 use sdk::labels;
 
+pub(crate) use self::probe::Probes;
 pub(crate) use self::ready::NotReady;
 pub(crate) use self::remove::remove;
 pub(crate) use self::scale::{scale, scale_by_itself, wake};
+pub(crate) use self::trouble::Troubles;
 
 use crate::app::App;
 use crate::engine::Record;

@@ -11,9 +11,9 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::watch::watch;
-use super::{created_at, ready, record_of, scale, start};
+use super::{created_at, ready, record_of, scale, start, trouble};
 use crate::app::App;
-use crate::engine::{Change, EngineError, Found, Role};
+use crate::engine::{Change, EngineError, Found, Role, What};
 use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Settings};
 use crate::invoke::Chain;
 use crate::problem::Problem;
@@ -103,12 +103,33 @@ fn react(app: &Arc<App>, change: Change) {
     let Some(function) = app.functions.get(&change.function) else { return };
     let Some(containers) = function.containers() else { return };
     let Some(replica) = containers.replicas.iter().find(|replica| replica.id == change.container) else { return };
-    if change.ended {
-        replica.set_upstream(None);
-        tracing::warn!(function = %change.function, container = change.container, "A container of a function ended.");
+    match change.what {
+        What::Started => {}
+        What::OutOfMemory => return app.troubles.out_of_memory(&change.container),
+        What::Ended { exit_code } => {
+            replica.set_upstream(None);
+            app.troubles.ended(&change.container, exit_code);
+            keep_lines(app, change.container.clone());
+            let Change { function, container, .. } = &change;
+            tracing::warn!(%function, container, exit_code, "A container of a function ended.");
+        }
+        What::Removed => {
+            replica.set_upstream(None);
+            app.troubles.removed(&change.container);
+        }
     }
     let app = Arc::clone(app);
     app.tasks.clone().spawn(async move { one(&app, change.function).await });
+}
+
+/// What it wrote before it ended says more than its exit code.
+fn keep_lines(app: &Arc<App>, container: String) {
+    let app = Arc::clone(app);
+    app.tasks.clone().spawn(async move {
+        if let Ok(lines) = app.engine.last_lines(&container, trouble::LINES).await {
+            app.troubles.wrote(&container, lines);
+        }
+    });
 }
 
 /// Looks at everything; only what differs is locked and set right.
@@ -124,7 +145,9 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     let odd: Vec<FunctionId> =
         names.into_iter().filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing))).cloned().collect();
     stream::iter(odd).for_each_concurrent(PARALLEL, |name| one(app, name)).await;
-    for replica in known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone) {
+    let replicas = || known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone);
+    app.troubles.keep(&replicas().map(|replica| replica.id.as_str()).collect());
+    for replica in replicas() {
         if let Some(upstream) = replica.upstream() {
             upstream.sweep();
         }
@@ -221,7 +244,7 @@ async fn keep_live(app: &Arc<App>, name: &FunctionId, live: &[Found]) -> Result<
         let replica = same.cloned().unwrap_or_else(|| Replica::new(container.id.clone(), container.record.index, None));
         if !container.running {
             replica.set_upstream(None);
-            app.engine.start(&container.id).await?;
+            start::again(app, &container.id).await?;
         }
         if !container.address.is_some_and(|at| replica.answers_at(at)) {
             moved.push((Arc::clone(&replica), container.address));
@@ -248,7 +271,9 @@ async fn keep_live(app: &Arc<App>, name: &FunctionId, live: &[Found]) -> Result<
 async fn take_address(app: &Arc<App>, name: &FunctionId, replica: &Arc<Replica>, address: Option<SocketAddr>) {
     replica.set_upstream(None);
     if let Some(address) = address
-        && ready::probe(address).await.is_ok()
+        && let Some(function) = app.functions.get(name)
+        && let Some(containers) = function.containers()
+        && ready::ask_ready(address, &containers.settings.probes).await.is_ok()
     {
         return replica.set_upstream(Some(transit::container(address)));
     }

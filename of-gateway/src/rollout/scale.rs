@@ -114,13 +114,15 @@ async fn unpark(
     containers: &Containers,
     parked: &Replica,
 ) -> Result<Arc<Replica>, Problem> {
-    app.engine.start(&parked.id).await?;
-    match ready::wait(app, &function.id, &parked.id).await {
+    start::again(app, &parked.id).await?;
+    match ready::wait(app, &function.id, &parked.id, &containers.settings.probes).await {
         Ok(address) => {
+            app.troubles.answers(&parked.id);
             app.engine.cast(&parked.id, &record_of(&function.id, containers, parked.index), Role::Live).await?;
             Ok(Replica::new(parked.id.clone(), parked.index, Some(transit::container(address))))
         }
         Err(problem) => {
+            app.troubles.cannot_start(&parked.id, problem.to_string());
             app.engine.stop(&parked.id).await?;
             Err(problem)
         }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::ready;
 use crate::app::App;
 use crate::engine::{EngineError, Role, Template};
-use crate::functions::Replica;
+use crate::functions::{Replica, Settings};
 use crate::problem::Problem;
 use crate::rollout::NotReady;
 use crate::transit::{self, Container};
@@ -53,6 +53,7 @@ async fn one(app: &App, template: &Template, index: u32) -> Result<Arc<Replica>,
 
 async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Container>, Problem> {
     let function = &template.record.function;
+    let probes = Settings::of_live(&template.record.spec).probes.clone();
     app.engine.start(id).await.map_err(|error| match error {
         // For example a command that is not in the image.
         EngineError::Refused { message, .. } => {
@@ -61,7 +62,12 @@ async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Contai
         }
         other => other.into(),
     })?;
-    Ok(transit::container(ready::wait(app, function, id).await?))
+    Ok(transit::container(ready::wait(app, function, id, &probes).await?))
+}
+
+/// Starts a container of before.
+pub(super) async fn again(app: &App, id: &str) -> Result<(), EngineError> {
+    app.engine.start(id).await
 }
 
 /// The new name is what makes a container live, so it comes last.

@@ -10,13 +10,19 @@ use sdk::gateway::{DeleteRequest, FunctionDeployment, FunctionStatus, ScaleReque
 
 use super::{Query, function_id, json, listed_namespace};
 use crate::app::App;
+use crate::functions::Function;
 use crate::problem::Problem;
 use crate::rollout::{self, Mode};
 
 pub(crate) async fn list(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Json<Vec<FunctionStatus>> {
     let namespace = listed_namespace(&app, &Query::of(query.as_deref()));
     let functions = namespace.map(|namespace| app.functions.of(&namespace)).unwrap_or_default();
-    Json(functions.iter().map(|function| function.status()).collect())
+    Json(functions.iter().map(|function| status(&app, function)).collect())
+}
+
+fn status(app: &App, function: &Function) -> FunctionStatus {
+    let conditions = function.containers().map(|containers| app.troubles.of(containers)).unwrap_or_default();
+    FunctionStatus { conditions, ..function.status() }
 }
 
 pub(crate) async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<StatusCode, Problem> {
@@ -55,7 +61,7 @@ pub(crate) async fn show(
     let id = function_id(&app, &name, &[query.get("namespace")])?;
     let missing = || Problem::Missing(format!("the function {id} is not deployed"));
     let function = app.functions.get(&id).ok_or_else(missing)?;
-    let mut status = function.status();
+    let mut status = status(&app, &function);
     if query.flag("usage")?
         && let Some(containers) = function.containers()
     {

@@ -13,11 +13,20 @@ if ($mode eq 'exit') {
     print STDERR "fatal: no database\n";
     exit 3;
 }
+if (-e '/var/tmp/doomed') {
+    print STDERR "fatal: doomed\n";
+    exit 9;
+}
 if ($mode eq 'deaf') { sleep 1 while 1 }
-if ($mode eq 'hungry') { my @eaten; push @eaten, 'x' x 1_000_000 while 1 }
+$SIG{USR1} = sub { my @eaten; push @eaten, 'x' x 1_000_000 while 1 };
+kill 'USR1', $$ if $mode eq 'hungry';
 my $server = IO::Socket::INET->new(LocalPort => 8080, Listen => 128, ReuseAddr => 1) or die "no port: $!";
+my @mute;
 while (1) {
     my $client = $server->accept or next;
+    if ($mode eq 'mail') { print $client "220 mail.example.com\r\n"; close $client; next }
+    if ($mode eq 'mute') { push @mute, $client; next }
+    if ($mode eq 'single') { serve($client); close $client; next }
     if (fork) { close $client; next }
     serve($client);
     exit 0;
@@ -67,7 +76,24 @@ sub serve {
         $length = $1 if $line =~ /^content-length:\s*(\d+)/i;
     }
     read $client, my $body, $length if $length;
-    if ($path eq '/_/ready') { return answer($client, $mode eq 'unready' ? 503 : 404, '') }
+    if ($path eq '/_/ready') {
+        my $wait = -e '/tmp/until' ? slurp('/tmp/until') - time : 0;
+        return answer($client, $mode eq 'unready' || $wait > 0 ? 503 : 404, '');
+    }
+    if ($path =~ m{^/unready/(\d+)}) {
+        open my $file, '>', '/tmp/until' or return answer($client, 403, "$!");
+        print $file time + $1;
+        return answer($client, 200, 'unready');
+    }
+    if ($path =~ m{^/nap/(\d+)}) { sleep $1; return answer($client, 200, 'awake') }
+    if ($path eq '/hang') { answer($client, 200, 'hanging'); close $client; kill 'STOP', getppid }
+    if ($path eq '/starve') { answer($client, 200, 'starving'); close $client; kill 'USR1', getppid }
+    if ($path eq '/doom') {
+        open my $file, '>', '/var/tmp/doomed' or return answer($client, 403, "$!");
+        answer($client, 200, 'doomed');
+        close $client;
+        kill 'KILL', getppid;
+    }
     if ($path =~ m{^/_/}) { return answer($client, 404, '') }
     if ($path eq '/version') { return answer($client, 200, $ENV{VERSION} // slurp('/version')) }
     if ($path eq '/slow') { sleep 2; return answer($client, 200, $ENV{VERSION} // '') }

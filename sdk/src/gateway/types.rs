@@ -114,6 +114,54 @@ pub struct FunctionStatus {
     /// What it uses now; only where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What is wrong with its replicas, or was a short time ago; left out when all is well. Not a part of OpenFaaS' own
+    /// API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub conditions: Vec<Condition>,
+}
+
+/// One thing that is wrong with one replica of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What is wrong.
+    #[serde(rename = "type")]
+    pub kind: ConditionKind,
+    /// The replica, named as in a log line.
+    pub instance: String,
+    /// The reason, in a sentence.
+    pub message: String,
+    /// How often it ended in the last ten minutes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restarts: u64,
+    /// When it ended last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_exit: Option<DateTime<Utc>>,
+    /// The exit code it ended with last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Whether it ended because it was out of memory.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub out_of_memory: bool,
+    /// The last lines it wrote before that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub log: Vec<String>,
+}
+
+/// What can be wrong with a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConditionKind {
+    /// It ended, and was started again.
+    Restarted,
+    /// It ends again and again.
+    CrashLoop,
+    /// It runs, but does not say that it is ready.
+    NotReady,
+    /// The engine does not start it.
+    CannotStart,
+    /// A kind that this release does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a function's replicas use together.
