@@ -102,6 +102,9 @@ fn engine() -> Option<String> {
 pub(crate) fn gateway_base(data: &DataDir, user: String, password: secrecy::SecretString) -> of_gateway::Config {
     let mut config = of_gateway::Config::new(data.gateway(), user, password);
     config.engine = engine().unwrap_or(config.engine);
+    // Tenants' functions call each other's siblings, and nothing else: the management API is the platform's own, and
+    // the queue is shared with the pipeline.
+    config.inside = of_gateway::Inside { system: false, asynchronous: false, ..config.inside };
     // Together within BACK_LIMIT, so that the gateway ends in its own order.
     config.graces = of_gateway::Graces {
         calls: Duration::from_secs(2),
