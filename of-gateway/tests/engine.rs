@@ -22,8 +22,6 @@ mod lifecycle;
 mod namespaces;
 #[path = "engine/own_engine.rs"]
 mod own_engine;
-#[path = "engine/program.rs"]
-mod program;
 #[path = "engine/recovery.rs"]
 mod recovery;
 #[path = "engine/refused.rs"]

@@ -1,13 +1,15 @@
 //! What a function does not reach, tried from within its container.
 
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
 use of_gateway::{BlockedNetwork, Config, Isolation};
 use tokio::net::TcpListener;
 
-use crate::bench::Bench;
-use crate::program::Program;
+use crate::bench::{Bench, SOCKET};
 use crate::support::Running;
+use crate::support::program::{Program, Start};
 
 async fn reach(gateway: &Running, peer: &str) -> String {
     gateway.get(&format!("/function/probe/reach/{peer}")).await.1
@@ -172,17 +174,33 @@ async fn rules_are_set_once_come_back_after_a_restart_and_go_with_the_rest() {
     assert!(rules_of(&instance).is_empty());
 }
 
+/// Nobody, on nearly every system.
+const NOBODY: u32 = 65534;
+
+/// The program as a user who may do nothing but talk to the engine.
+#[expect(clippy::unwrap_used, reason = "test helper")]
+async fn as_nobody(bench: &Bench, isolation: &str) -> Program {
+    // Where the program was built may be closed to others.
+    let program = bench.dir.path().join("of-gateway");
+    std::fs::copy(env!("CARGO_BIN_EXE_of-gateway"), &program).unwrap();
+    chown(bench.dir.path(), Some(NOBODY), None).unwrap();
+    let group = std::fs::metadata(SOCKET.trim_start_matches("unix://")).unwrap().gid();
+    let mut start = Start::of(&program, bench.dir.path(), SOCKET);
+    start.command.env("isolation", isolation).uid(NOBODY).gid(group);
+    start.run().await
+}
+
 #[tokio::test]
 async fn a_gateway_without_the_right_says_so_and_deploys_only_if_that_is_allowed() {
     let bench = Bench::set_up().await;
-    let program = Program::start_as_nobody(&bench, &[("isolation", "required")]);
+    let program = as_nobody(&bench, "required").await;
     let (status, text) = program.deploy(&bench.spec("probe")).await;
     assert_eq!(status, 503, "{text}");
     for part in ["kept from other services of this machine", "run the gateway as root", "isolation=best-effort"] {
         assert!(text.contains(part), "\"{part}\" is missing in: {text}");
     }
     drop(program);
-    let program = Program::start_as_nobody(&bench, &[("isolation", "best-effort")]);
+    let program = as_nobody(&bench, "best-effort").await;
     let (status, text) = program.deploy(&bench.spec("probe")).await;
     assert_eq!(status, 202, "{text}");
     let warning = "Functions can reach other services of this machine and cloud metadata";

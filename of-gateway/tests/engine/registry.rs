@@ -13,9 +13,9 @@ use of_gateway::{Config, PullPolicy, RegistryCredentials};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bench::Bench;
-use crate::program::Program;
+use crate::bench::{Bench, SOCKET};
 use crate::support::Running;
+use crate::support::program::Start;
 
 /// In base64 it has characters that differ between the alphabets, unless it is encoded with care.
 const PASSWORD: &str = "???~~~>>>word";
@@ -150,10 +150,10 @@ async fn a_pull_is_shared_told_in_the_log_and_gives_nothing_away() {
     let bench = Bench::set_up().await;
     let registry = Registry::start();
     registry.push(&bench, &bench.images[0], "shared").await;
-    let secrets = bench.dir.path().join("credentials");
-    std::fs::create_dir_all(&secrets).unwrap();
-    std::fs::copy(registry.login(PASSWORD), secrets.join("docker-config")).unwrap();
-    let program = Program::start(&bench, &[("RUST_LOG", "trace")]);
+    let mut start = Start::new(bench.dir.path(), SOCKET);
+    std::fs::copy(registry.login(PASSWORD), start.secrets.join("docker-config")).unwrap();
+    start.command.env("RUST_LOG", "trace");
+    let program = start.run().await;
     let name = format!("{}:shared", registry.repository());
     let (one, two) = (image("one", &name), image("two", &name));
     let (one, two) = tokio::join!(program.deploy(&one), program.deploy(&two));

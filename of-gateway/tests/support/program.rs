@@ -114,6 +114,16 @@ impl Program {
         self.url.trim_start_matches("http://")
     }
 
+    /// Everything that it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    pub(crate) async fn deploy(&self, spec: &serde_json::Value) -> (u16, String) {
+        let request = self.system(Method::POST, "/system/functions").json(spec);
+        super::answer(request.send().await.unwrap()).await
+    }
+
     /// A management request with the credentials that it was started with.
     pub(crate) fn system(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).basic_auth(USER, Some(PASSWORD))
