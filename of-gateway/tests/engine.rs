@@ -10,6 +10,8 @@ mod engine_restart;
 mod health;
 #[path = "engine/inside.rs"]
 mod inside;
+#[path = "engine/image.rs"]
+mod image;
 #[path = "engine/invocation.rs"]
 mod invocation;
 #[path = "engine/isolation.rs"]
