@@ -11,6 +11,7 @@ use crate::auth::Credentials;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
+use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::queue::Queue;
 use crate::quota::{Quota, Quotas};
@@ -26,6 +27,7 @@ const LOG_STREAMS: usize = 128;
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) metrics: Metrics,
     pub(crate) functions: Functions,
     pub(crate) namespaces: Namespaces,
     pub(crate) engine: Engine,
@@ -55,6 +57,7 @@ impl App {
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         Self {
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
+            metrics: Metrics::default(),
             config,
             functions: Functions::default(),
             namespaces,

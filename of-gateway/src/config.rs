@@ -125,6 +125,8 @@ pub struct Config {
     pub max_connections: usize,
     /// The longest a followed log stays open.
     pub log_timeout: Duration,
+    /// Whether each request is logged.
+    pub access_log: bool,
     /// Functions that run in this process.
     pub platform: Vec<PlatformFunction>,
 }
@@ -165,6 +167,7 @@ impl Config {
             max_queued: 200_000,
             max_connections: 8192,
             log_timeout: 60 * MINUTE,
+            access_log: false,
             platform: Vec::new(),
         }
     }
@@ -204,6 +207,7 @@ impl Config {
         let scale_calm = r.duration_or("scale_down_after", defaults.scaling.calm);
         let hold = r.duration_or("hold_timeout", defaults.scaling.hold);
         let quota = Quota::from_env(&r);
+        let access_log = r.flag("access_log", defaults.access_log);
         let published = r.flag("publish_ports", defaults.reach == Reach::PublishedPort);
         r.finish()?;
         Ok(Self {
@@ -230,6 +234,7 @@ impl Config {
             async_concurrency_per_function: per_function?,
             max_body: max_body?,
             max_async_body: max_async_body?,
+            access_log: access_log?,
             ..defaults
         })
     }

@@ -12,7 +12,8 @@ use crate::answer::text;
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
 use crate::functions::FunctionRef;
 use crate::invoke::{Chain, Marks, declared_length, missing, stripped};
-use crate::queue::{NewCall, QueueError};
+use crate::metrics::DEFAULT_QUEUE;
+use crate::queue::{Enqueued, NewCall, QueueError};
 use crate::worker::callback_address;
 
 /// The longest call id that is stored.
@@ -79,7 +80,9 @@ async fn store(
         headers: head.headers,
         body,
     };
-    app.queue.enqueue(call).await.map_err(Refusal::Queue)?;
+    if app.queue.enqueue(call).await.map_err(Refusal::Queue)? == Enqueued::New {
+        app.metrics.queues.submitted(DEFAULT_QUEUE);
+    }
     Ok(marks)
 }
 

@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
@@ -20,8 +19,10 @@ use crate::answer::text;
 use crate::app::App;
 use crate::call_id;
 use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, NoReplica, PlatformFunction};
+use crate::metrics::Timer;
+use crate::reply::{Reply, own};
 use crate::scaling;
-use crate::transit::{Payload, Reply};
+use crate::transit::{Bare, Payload};
 
 pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 pub(crate) const X_START_TIME: HeaderName = HeaderName::from_static("x-start-time");
@@ -50,14 +51,14 @@ pub(crate) async fn sync(
     let target = FunctionRef::parse(target);
     let namespace = target.namespace.unwrap_or(&app.config.namespace);
     let Some(function) = app.functions.find(target.name, namespace) else {
-        return missing(app, &target).map(Either::Right);
+        return own(missing(app, &target));
     };
     let max_body = max_body(app, &function);
     if declared_length(request.headers()) > max_body {
-        return too_large(max_body).map(Either::Right);
+        return own(too_large(max_body));
     }
     let Some(uri) = stripped(target.rest, request.uri().query()) else {
-        return text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on").map(Either::Right);
+        return own(text(StatusCode::BAD_REQUEST, "the path of this call cannot be passed on"));
     };
     let mut request = request.map(Payload::Client);
     *request.uri_mut() = uri;
@@ -71,14 +72,15 @@ pub(crate) async fn sync(
 
 /// Calls a function with a request whose path is the function's own.
 pub(crate) async fn call(app: &Arc<App>, function: &Function, request: Request<Payload>) -> Response<Reply> {
-    function.invocations.fetch_add(1, Ordering::Relaxed);
-    match &function.backend {
+    let timer = Timer::start(&function.invocations);
+    let response = match &function.backend {
         Backend::Containers(containers) => to_container(app, &function.id, containers, request).await,
         Backend::Platform(platform) => {
             let request = request.map(|body| body.boxed(app.config.max_body));
             in_process(platform, request).await.map(Either::Right)
         }
-    }
+    };
+    timer.watch(response)
 }
 
 /// How long a function may take to begin its answer.
@@ -100,7 +102,7 @@ async fn to_container(
     id: &FunctionId,
     containers: &Containers,
     request: Request<Payload>,
-) -> Response<Reply> {
+) -> Response<Bare> {
     let limit = containers.settings.timeout.unwrap_or(app.config.upstream_timeout);
     let max_body = containers.settings.max_body.unwrap_or(app.config.max_body);
     let mut request = request.map(|body| body.streamed(max_body, limit));

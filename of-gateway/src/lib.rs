@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod answer;
 mod app;
 mod auth;
@@ -11,12 +12,14 @@ mod functions;
 mod inside;
 mod instance;
 mod invoke;
+mod metrics;
 mod namespaces;
 mod port;
 mod problem;
 mod purge;
 mod queue;
 mod quota;
+mod reply;
 mod rollout;
 mod routes;
 mod scaling;

@@ -18,15 +18,16 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, http::Request};
 use http::{HeaderValue, StatusCode};
-use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
+use crate::access::Access;
 use crate::answer::text;
 use crate::app::App;
 use crate::inside::Caller;
+use crate::metrics;
+use crate::reply::{Reply, own};
 use crate::system::{dead, functions, info, logs, namespaces, secrets};
-use crate::transit::Reply;
 use crate::{auth, enqueue, invoke};
 
 /// The largest body of a management request: a secret of 1 MiB as base64, and its frame.
@@ -40,18 +41,32 @@ pub(crate) async fn dispatch(
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Reply> {
+    if !app.config.access_log {
+        return answer(app, management, request, peer, caller).await;
+    }
+    let access = Access::begin(&request, &app.config.namespace, peer);
+    access.watch(answer(app, management, request, peer, caller).await)
+}
+
+async fn answer(
+    app: &Arc<App>,
+    management: &Router,
+    request: Request<Incoming>,
+    peer: &HeaderValue,
+    caller: &Caller,
+) -> Response<Reply> {
     let uri = request.uri().clone();
     if let Some(refusal) = caller.refusal(app, uri.path()).await {
-        return refusal.map(Either::Right);
+        return own(refusal);
     }
     if let Some(target) = uri.path().strip_prefix("/function/") {
         return invoke::sync(app, target, request, peer).await;
     }
     if let Some(target) = uri.path().strip_prefix("/async-function/") {
-        return enqueue::enqueue(app, target, request, peer).await.map(Either::Right);
+        return own(enqueue::enqueue(app, target, request, peer).await);
     }
     match management.clone().oneshot(request.map(Body::new)).await {
-        Ok(response) => response.map(Either::Right),
+        Ok(response) => own(response),
         Err(never) => match never {},
     }
 }
@@ -83,6 +98,7 @@ pub(crate) fn management(app: &Arc<App>) -> Router {
         .route("/ready", get(ready))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(MAX_MANAGEMENT_BODY))
+        .layer(from_fn_with_state(Arc::clone(app), metrics::count))
         .with_state(Arc::clone(app))
 }
 

@@ -9,6 +9,7 @@ use crate::config::{Config, PlatformFunction};
 use crate::engine::{Engine, EngineError};
 use crate::functions::{Function, FunctionId, valid_name};
 use crate::instance::{self, InstanceError};
+use crate::metrics;
 use crate::namespaces::Namespaces;
 use crate::queue::{Limits, Queue, QueueError};
 use crate::rollout::reconcile;
@@ -94,6 +95,11 @@ impl Gateway {
     /// The credentials of the management API, to change them while it runs.
     pub fn credentials(&self) -> Arc<Credentials> {
         Arc::clone(&self.app.credentials)
+    }
+
+    /// What is to be served on a port for Prometheus: `/metrics`, and `/healthz`.
+    pub fn metrics(&self) -> axum::Router {
+        metrics::page(Arc::clone(&self.app))
     }
 
     /// The random id that this installation's containers and network carry in their names and labels.

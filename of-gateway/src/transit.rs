@@ -20,8 +20,8 @@ const IDLE: Duration = Duration::from_millis(1500);
 pub(crate) type Outbound = Either<Inbound, Full<Bytes>>;
 /// A container's address, with the idle connections to it.
 pub(crate) type Container = Upstream<Outbound>;
-/// An answer's body: a container's, or one made in this process.
-pub(crate) type Reply = Either<Answer<Outbound, Claim>, Body>;
+/// An answer's body as it comes: a container's, or one made in this process.
+pub(crate) type Bare = Either<Answer<Outbound, Claim>, Body>;
 
 /// A container that nothing was sent to yet.
 pub(crate) fn container(address: SocketAddr) -> Arc<Container> {

@@ -4,6 +4,8 @@
 mod asynchronous;
 #[path = "api/management.rs"]
 mod management;
+#[path = "api/metrics.rs"]
+mod metrics;
 #[path = "api/shutdown.rs"]
 mod shutdown;
 mod support;

@@ -8,10 +8,10 @@ mod confinement;
 mod engine_restart;
 #[path = "engine/health.rs"]
 mod health;
-#[path = "engine/inside.rs"]
-mod inside;
 #[path = "engine/image.rs"]
 mod image;
+#[path = "engine/inside.rs"]
+mod inside;
 #[path = "engine/invocation.rs"]
 mod invocation;
 #[path = "engine/isolation.rs"]
@@ -20,6 +20,8 @@ mod isolation;
 mod killed;
 #[path = "engine/lifecycle.rs"]
 mod lifecycle;
+#[path = "engine/metrics.rs"]
+mod metrics;
 #[path = "engine/namespaces.rs"]
 mod namespaces;
 #[path = "engine/own_engine.rs"]

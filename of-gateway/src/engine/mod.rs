@@ -6,6 +6,7 @@
 
 mod container;
 mod error;
+mod figures;
 mod firewall;
 mod image;
 mod network;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::container::Process;
 pub use self::error::EngineError;
+pub(crate) use self::figures::Figures;
 pub use self::firewall::{BlockedNetwork, Isolation, IsolationMode};
 pub(crate) use self::image::ImageError;
 pub use self::image::PullPolicy;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +11,7 @@ use sdk::gateway::{FunctionDeployment, FunctionStatus};
 use super::FunctionId;
 use super::replica::{InFlight, NoReplica, Replica};
 use super::settings::Settings;
+use crate::metrics::Invocations;
 use crate::worker::Retry;
 
 /// A function of the platform itself: a router in this process instead of a container.
@@ -54,7 +54,7 @@ pub(crate) struct Function {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) backend: Backend,
     /// Shared by all versions, so that the count survives a deployment.
-    pub(crate) invocations: Arc<AtomicU64>,
+    pub(crate) invocations: Arc<Invocations>,
 }
 
 pub(crate) enum Backend {
@@ -149,7 +149,7 @@ impl Function {
         let base = FunctionStatus {
             name: self.id.name.clone(),
             namespace: self.id.namespace.clone(),
-            invocation_count: self.invocations.load(Ordering::Relaxed) as f64,
+            invocation_count: self.invocations.started() as f64,
             created_at: Some(self.created_at),
             ..FunctionStatus::default()
         };

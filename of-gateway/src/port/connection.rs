@@ -17,8 +17,8 @@ use tokio::time::{sleep, timeout};
 
 use super::Client;
 use super::socket::{Leaving, Socket};
+use crate::reply::Reply;
 use crate::routes;
-use crate::transit::Reply;
 
 /// A connection that has not sent its request's head by then is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod logging;
+mod metrics;
 mod program;
 mod settings;
 mod signals;
@@ -20,6 +21,7 @@ use openfaas_runtime::Env;
 use tokio::task::JoinSet;
 
 pub(crate) use self::arguments::Arguments;
+use self::metrics::Metrics;
 pub(crate) use self::program::Program;
 use self::settings::Settings;
 use self::signals::Signal;
@@ -56,6 +58,7 @@ async fn serve(
 ) -> anyhow::Result<bool> {
     let (stop, credentials) = (Stop::default(), gateway.credentials());
     let port = sockets.port()?;
+    let metrics = sockets.metrics()?.map(|listener| Metrics::serve(listener, gateway.metrics())).transpose()?;
     tracing::info!(address = %port.listener.local_addr()?, instance = gateway.instance(), "The gateway is ready.");
     let mut serving = tokio::spawn(gateway.serve_until(port, stop.clone()));
     supervisor::ready();
@@ -85,6 +88,9 @@ async fn serve(
                 Err(refused) => tracing::error!(error = %refused, "There is no restart: the new program refuses."),
             },
         }
+    }
+    if let Some(metrics) = metrics {
+        metrics.end().await;
     }
     // A restart that is under way is all that another one would be, and reads everything anew.
     while let Some(signal) = signals.pending()? {

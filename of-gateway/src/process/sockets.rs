@@ -90,7 +90,7 @@ fn bind(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
 
 pub(crate) struct Sockets {
     port: TcpListener,
-    pub(crate) metrics: Option<TcpListener>,
+    metrics: Option<TcpListener>,
     /// What a gateway that ended left to its successor.
     pub(crate) connections: Vec<TcpStream>,
 }
@@ -100,6 +100,11 @@ impl Sockets {
     pub(crate) fn port(&mut self) -> anyhow::Result<Port> {
         let listener = listener(&self.port)?;
         Ok(Port { listener, connections: std::mem::take(&mut self.connections) })
+    }
+
+    /// Where metrics are served, if they are.
+    pub(crate) fn metrics(&self) -> anyhow::Result<Option<tokio::net::TcpListener>> {
+        self.metrics.as_ref().map(listener).transpose()
     }
 
     /// Lets the next program have the descriptors; these variables tell it which.
@@ -135,7 +140,7 @@ impl Sockets {
 }
 
 /// A handle of its own on a listening socket.
-pub(super) fn listener(socket: &TcpListener) -> anyhow::Result<tokio::net::TcpListener> {
+fn listener(socket: &TcpListener) -> anyhow::Result<tokio::net::TcpListener> {
     let socket = socket.try_clone().context("a socket cannot be shared")?;
     socket.set_nonblocking(true)?;
     Ok(tokio::net::TcpListener::from_std(socket)?)

@@ -6,7 +6,6 @@ mod wake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -51,7 +50,7 @@ fn see(now: Instant, function: &Function, containers: &Containers) -> Sight {
     Sight {
         now,
         replicas: u32::try_from(containers.replicas.len()).unwrap_or(u32::MAX),
-        invocations: function.invocations.load(Ordering::Relaxed),
+        invocations: function.invocations.started(),
         in_flight: containers.in_flight(),
     }
 }

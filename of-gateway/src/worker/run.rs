@@ -13,8 +13,10 @@ use super::{Retry, callback, settle};
 use crate::app::App;
 use crate::functions::Backend;
 use crate::invoke;
+use crate::metrics::DEFAULT_QUEUE;
 use crate::queue::{Call, Verdict, millis, now_ms};
-use crate::transit::{Payload, Reply};
+use crate::reply::Reply;
+use crate::transit::Payload;
 
 /// The largest answer that is sent on to a callback.
 const MAX_ANSWER: usize = 8 << 20;
@@ -51,6 +53,7 @@ pub(super) async fn run(app: Arc<App>, call: Call) {
         }
     };
     settle(&app, &call, verdict).await;
+    app.metrics.queues.processed(DEFAULT_QUEUE, status);
 }
 
 impl Outcome {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod program;
+pub(crate) mod prometheus;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ pub(crate) struct Running {
     pub(crate) url: String,
     pub(crate) http: reqwest::Client,
     pub(crate) instance: String,
+    pub(crate) metrics: axum::Router,
     shutdown: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
 }
@@ -40,10 +42,10 @@ impl Running {
         let http = sdk::http::client();
         let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         let gateway = Gateway::start(config).await.unwrap();
-        let instance = gateway.instance().to_owned();
+        let (instance, metrics) = (gateway.instance().to_owned(), gateway.metrics());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(gateway.serve(listener, shutdown.clone()));
-        Self { url, http, instance, shutdown, task }
+        Self { url, http, instance, metrics, shutdown, task }
     }
 
     pub(crate) async fn stop(self) {

@@ -38,6 +38,9 @@ pub struct Up {
     /// The port of the gateway's REST API; 0 for a free one
     #[arg(long, default_value_t = GATEWAY_PORT)]
     gateway_port: u16,
+    /// The port of the gateway's metrics for Prometheus; there are none without it
+    #[arg(long, value_name = "PORT")]
+    metrics_port: Option<u16>,
     /// The domain below which functions are served; its names must lead to this machine
     #[arg(long, default_value = DOMAIN)]
     domain: String,
@@ -95,6 +98,9 @@ impl Up {
                 .chain(["--domain", &self.domain, "--log-format", format])
                 .map(OsString::from)
                 .collect();
+        if let Some(port) = self.metrics_port {
+            arguments.extend(["--metrics-port".into(), port.to_string().into()]);
+        }
         arguments.extend(self.rm.then(|| "--rm".into()));
         arguments
     }
@@ -124,6 +130,7 @@ impl Up {
             domain: self.domain.clone(),
             port: self.port,
             gateway_port: self.gateway_port,
+            metrics_port: self.metrics_port,
         };
         let mut platform = Platform::start(options).await?;
         let env = Env::from_process();

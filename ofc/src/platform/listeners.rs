@@ -19,15 +19,30 @@ pub(super) struct Listeners {
     pub(super) builder_address: SocketAddr,
     pub(super) git: TcpListener,
     pub(super) git_address: SocketAddr,
+    pub(super) metrics: Option<TcpListener>,
 }
 
 impl Listeners {
-    pub(super) async fn bind(port: u16, gateway_port: u16) -> anyhow::Result<Self> {
+    pub(super) async fn bind(port: u16, gateway_port: u16, metrics_port: Option<u16>) -> anyhow::Result<Self> {
         let (router, router_address) = bind(port, "--port").await?;
         let (gateway, gateway_address) = bind(gateway_port, "--gateway-port").await?;
         let (builder, builder_address) = bind(0, "").await?;
         let (git, git_address) = bind(0, "").await?;
-        Ok(Self { router, router_address, gateway, gateway_address, builder, builder_address, git, git_address })
+        let metrics = match metrics_port {
+            Some(port) => Some(bind(port, "--metrics-port").await?.0),
+            None => None,
+        };
+        Ok(Self {
+            router,
+            router_address,
+            gateway,
+            gateway_address,
+            builder,
+            builder_address,
+            git,
+            git_address,
+            metrics,
+        })
     }
 }
 
@@ -57,15 +72,17 @@ mod tests {
     async fn a_taken_port_names_itself_and_the_option() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = taken.local_addr().unwrap().port();
-        let error = Listeners::bind(0, port).await.err().unwrap();
+        let error = Listeners::bind(0, port, None).await.err().unwrap();
         let text = crate::report::render(&error);
         assert!(text.starts_with(&format!("port {port} of 127.0.0.1 is taken")), "{text}");
         assert!(text.contains("--gateway-port 0 takes a free one"), "{text}");
+        let error = Listeners::bind(0, 0, Some(port)).await.err().unwrap();
+        assert!(crate::report::render(&error).contains("--metrics-port"));
     }
 
     #[tokio::test]
     async fn port_0_takes_free_ones() {
-        let listeners = Listeners::bind(0, 0).await.unwrap();
+        let listeners = Listeners::bind(0, 0, None).await.unwrap();
         let ports =
             [listeners.router_address, listeners.gateway_address, listeners.builder_address, listeners.git_address];
         assert!(ports.iter().all(|address| address.port() != 0 && address.ip().is_loopback()));

@@ -31,6 +31,8 @@ pub struct Options {
     pub port: u16,
     /// The gateway's port; 0 for any.
     pub gateway_port: u16,
+    /// The port of the gateway's metrics, if they are to be served; 0 for any.
+    pub metrics_port: Option<u16>,
 }
 
 /// A running platform.
@@ -48,9 +50,9 @@ impl Platform {
     /// # Errors
     /// When a port is taken, the data directory is in use or unusable, or the engine does not answer.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { data, domain, port, gateway_port } = options;
+        let Options { data, domain, port, gateway_port, metrics_port } = options;
         let lock = Lock::take(&data)?;
-        let listeners = Listeners::bind(port, gateway_port).await?;
+        let listeners = Listeners::bind(port, gateway_port, metrics_port).await?;
         let record = Record {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -44,6 +44,12 @@ impl Services {
         let router = router_config(record, &variables)?;
         let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
+        if let Some(listener) = listeners.metrics {
+            tracing::info!(address = %listener.local_addr()?, "Metrics are served.");
+            let (page, stop) = (gateway.metrics(), stop_back.clone().cancelled_owned());
+            let serving = axum::serve(listener, page).with_graceful_shutdown(stop);
+            back.spawn(async move { ("metrics' port", serving.await.map_err(anyhow::Error::from)) });
+        }
         let stop = stop_back.clone();
         back.spawn(async move { ("gateway", gateway.serve(listeners.gateway, stop).await) });
         let stop = stop_back.clone();
