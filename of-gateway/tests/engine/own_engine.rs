@@ -15,7 +15,33 @@ use crate::support::eventually;
 /// Addresses that nobody else hands out: the machine's own engine does not know of this one's networks.
 const POOL: &str = "base=10.213.0.0/16,size=24";
 
+/// The default network of this engine. With none it would take away the `docker0` of the machine's own.
+struct Bridge(String);
+
+impl Bridge {
+    fn make() -> Self {
+        let bridge = Self(format!("oft{}", &uuid::Uuid::new_v4().simple().to_string()[..8]));
+        bridge.ip(&["link", "add", &bridge.0, "type", "bridge"]);
+        bridge.ip(&["address", "add", "10.212.0.1/24", "dev", &bridge.0]);
+        bridge.ip(&["link", "set", &bridge.0, "up"]);
+        bridge
+    }
+
+    fn ip(&self, arguments: &[&str]) {
+        let status = Command::new("ip").args(arguments).status().expect("this test needs the program ip and root");
+        assert!(status.success(), "ip {arguments:?}");
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.ip(&["link", "delete", &self.0]);
+    }
+}
+
 pub(crate) struct OwnEngine {
+    /// Dropped after the engine was ended.
+    bridge: Bridge,
     dir: tempfile::TempDir,
     child: Option<Child>,
 }
@@ -23,7 +49,7 @@ pub(crate) struct OwnEngine {
 impl OwnEngine {
     /// Starts it, with the images of this bench in it.
     pub(crate) async fn start(bench: &Bench) -> Self {
-        let mut engine = Self { dir: tempfile::tempdir().unwrap(), child: None };
+        let mut engine = Self { bridge: Bridge::make(), dir: tempfile::tempdir().unwrap(), child: None };
         engine.start_again().await;
         for image in &bench.images {
             let chunks: Vec<_> = bench.docker.export_image(image).try_collect().await.unwrap();
@@ -46,7 +72,7 @@ impl OwnEngine {
         let path = |name| self.path(name).display().to_string();
         let child = Command::new("dockerd")
             .args(["--host", &self.socket(), "--data-root", &path("data"), "--exec-root", &path("exec")])
-            .args(["--pidfile", &path("pid"), "--bridge", "none", "--iptables=false", "--ip6tables=false"])
+            .args(["--pidfile", &path("pid"), "--bridge", &self.bridge.0, "--iptables=false", "--ip6tables=false"])
             .args(["--default-address-pool", POOL, "--log-level", "error"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

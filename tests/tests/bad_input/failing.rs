@@ -31,7 +31,10 @@ fn an_image_that_ends_at_its_start_shows_exit_code_and_log() {
     live.repository.write("a/Dockerfile", dockerfile(command));
     let pushed = live.refused("ended with exit code 3 before it was ready");
     assert!(pushed.lines.iter().any(|line| line.trim() == "no configuration"), "{pushed}");
-    let sentence = format!("The deployment FAILED: deploy failed: a: the function {}-a ended", live.repository.owner());
+    let sentence = format!(
+        "The deployment FAILED: deploy failed: a: the function {}-a.openfaas-fn ended",
+        live.repository.owner()
+    );
     assert!(pushed.last().starts_with(&sentence), "{pushed}");
 
     live.repository.write("a/Dockerfile", dockerfile(r#"CMD ["/no/such/program"]"#));
