@@ -15,33 +15,41 @@ use crate::support::eventually;
 /// Addresses that nobody else hands out: the machine's own engine does not know of this one's networks.
 const POOL: &str = "base=10.213.0.0/16,size=24";
 
-/// The default network of this engine. With none it would take away the `docker0` of the machine's own.
-struct Bridge(String);
+/// A network namespace for this engine, with a cable to the machine's own: an engine takes the name `docker0` for its
+/// own, and would take it away from the machine's.
+struct Namespace(String);
 
-impl Bridge {
+impl Namespace {
     fn make() -> Self {
-        let bridge = Self(format!("oft{}", &uuid::Uuid::new_v4().simple().to_string()[..8]));
-        bridge.ip(&["link", "add", &bridge.0, "type", "bridge"]);
-        bridge.ip(&["address", "add", "10.212.0.1/24", "dev", &bridge.0]);
-        bridge.ip(&["link", "set", &bridge.0, "up"]);
-        bridge
-    }
-
-    fn ip(&self, arguments: &[&str]) {
-        let status = Command::new("ip").args(arguments).status().expect("this test needs the program ip and root");
-        assert!(status.success(), "ip {arguments:?}");
+        let name = format!("oft{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let made = Self(name.clone());
+        ip(&["netns", "add", &name]);
+        ip(&["link", "add", &name, "type", "veth", "peer", "name", "eth0", "netns", &name]);
+        ip(&["address", "add", "10.212.0.1/24", "dev", &name]);
+        ip(&["link", "set", &name, "up"]);
+        ip(&["-n", &name, "address", "add", "10.212.0.2/24", "dev", "eth0"]);
+        ip(&["-n", &name, "link", "set", "eth0", "up"]);
+        ip(&["-n", &name, "link", "set", "lo", "up"]);
+        ip(&["route", "add", "10.213.0.0/16", "via", "10.212.0.2"]);
+        made
     }
 }
 
-impl Drop for Bridge {
+impl Drop for Namespace {
     fn drop(&mut self) {
-        self.ip(&["link", "delete", &self.0]);
+        // The cable goes with it, and the route with the cable.
+        ip(&["netns", "delete", &self.0]);
     }
+}
+
+fn ip(arguments: &[&str]) {
+    let status = Command::new("ip").args(arguments).status().expect("this test needs the program ip and root");
+    assert!(status.success(), "ip {arguments:?}");
 }
 
 pub(crate) struct OwnEngine {
     /// Dropped after the engine was ended.
-    bridge: Bridge,
+    namespace: Namespace,
     dir: tempfile::TempDir,
     child: Option<Child>,
 }
@@ -49,7 +57,7 @@ pub(crate) struct OwnEngine {
 impl OwnEngine {
     /// Starts it, with the images of this bench in it.
     pub(crate) async fn start(bench: &Bench) -> Self {
-        let mut engine = Self { bridge: Bridge::make(), dir: tempfile::tempdir().unwrap(), child: None };
+        let mut engine = Self { namespace: Namespace::make(), dir: tempfile::tempdir().unwrap(), child: None };
         engine.start_again().await;
         for image in &bench.images {
             let chunks: Vec<_> = bench.docker.export_image(image).try_collect().await.unwrap();
@@ -70,9 +78,11 @@ impl OwnEngine {
 
     pub(crate) async fn start_again(&mut self) {
         let path = |name| self.path(name).display().to_string();
-        let child = Command::new("dockerd")
+        let network = format!("--net=/run/netns/{}", self.namespace.0);
+        let child = Command::new("nsenter")
+            .args([network.as_str(), "dockerd"])
             .args(["--host", &self.socket(), "--data-root", &path("data"), "--exec-root", &path("exec")])
-            .args(["--pidfile", &path("pid"), "--bridge", &self.bridge.0, "--iptables=false", "--ip6tables=false"])
+            .args(["--pidfile", &path("pid"), "--iptables=false", "--ip6tables=false"])
             .args(["--default-address-pool", POOL, "--log-level", "error"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
