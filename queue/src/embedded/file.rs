@@ -17,6 +17,8 @@ const FORMAT: i64 = 2;
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// The write-ahead log is cut back to this after a burst.
 const JOURNAL_LIMIT: i64 = 64 << 20;
+/// Negative: in KiB. The default of 2 MiB does not hold the indexes of a long queue.
+const CACHE_KIB: i64 = -(16 << 10);
 
 /// `state`: 0 waits, 1 runs, 2 is dead. `fingerprint` is unique among the living only, so that a dead letter does
 /// not swallow a later call. Contents have a table of their own, because a change of state rewrites the whole row.
@@ -92,6 +94,7 @@ fn prepare(connection: &mut Connection, path: &Path, former_namespace: &str) -> 
     // In WAL mode, NORMAL may lose the last commits with the power; a promised call must not.
     connection.pragma_update(None, "synchronous", "FULL").map_err(opening)?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT).map_err(opening)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(opening)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(opening)?;
     let verdict: String = transaction.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(opening)?;
     if verdict != "ok" {

@@ -123,6 +123,3 @@ impl Store for Embedded {
         closed.await.map_err(|_| QueueError::Closed)
     }
 }
-
-#[cfg(test)]
-mod tests;

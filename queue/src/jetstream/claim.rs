@@ -16,7 +16,7 @@ use crate::store::{Claimed, Verdict, Want};
 use crate::time::now_ms;
 
 /// How long NATS may take to hand over what it has.
-const HAND_OVER: Duration = Duration::from_secs(5);
+const HAND_OVER: Duration = Duration::from_secs(3);
 /// How often a lane is looked at whose messages may come again at a time that nobody here knows.
 const STRANGERS_MS: i64 = 500;
 
