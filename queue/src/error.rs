@@ -48,6 +48,11 @@ pub enum QueueError {
     /// Too many calls wait.
     #[error("the queue holds {0} calls and takes no more until some have run")]
     Full(usize),
+    /// Large bodies take up all the room they may have.
+    #[error(
+        "the large bodies of queued calls take up the {0} bytes they may have; no more are taken until some calls have run"
+    )]
+    NoRoomForBodies(u64),
     /// A statement failed.
     #[error("cannot write the queue file {}", .path.display())]
     Store {
@@ -139,7 +144,15 @@ impl QueueError {
 
     /// Whether it is certain that nothing was stored.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::QueueName(_) | Self::HeadTooLong | Self::DiskFull(_) | Self::NoRoom(_))
+        matches!(
+            self,
+            Self::Full(_)
+                | Self::NoRoomForBodies(_)
+                | Self::QueueName(_)
+                | Self::HeadTooLong
+                | Self::DiskFull(_)
+                | Self::NoRoom(_)
+        )
     }
 
     /// A failure with a body's file.

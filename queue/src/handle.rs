@@ -36,7 +36,7 @@ pub async fn embedded(directory: &Path, options: Options) -> Result<Queue, Queue
     let opened = spawn_blocking(move || {
         // The file first: its name in the complaint about a second process tells an operator more.
         let file = Embedded::check(&directory, &to_open)?;
-        let bodies = Arc::new(Bodies::open(&directory)?);
+        let bodies = Arc::new(Bodies::open(&directory, to_open.limits.body_files)?);
         Ok((Embedded::start(file, Arc::clone(&bodies), to_tell)?, bodies))
     });
     let (store, bodies) = opened.await.map_err(|_| QueueError::Closed)??;
@@ -46,8 +46,8 @@ pub async fn embedded(directory: &Path, options: Options) -> Result<Queue, Queue
 /// Opens a queue kept by NATS; large bodies stay in files within `directory`. What a former process was running comes
 /// back when its lease has run out.
 pub async fn jetstream(directory: &Path, nats: Nats, options: Options) -> Result<Queue, QueueError> {
-    let directory = directory.to_owned();
-    let bodies = spawn_blocking(move || Bodies::open(&directory)).await.map_err(|_| QueueError::Closed)??;
+    let (directory, most) = (directory.to_owned(), options.limits.body_files);
+    let bodies = spawn_blocking(move || Bodies::open(&directory, most)).await.map_err(|_| QueueError::Closed)??;
     let (bodies, news) = (Arc::new(bodies), Arc::new(News::default()));
     let store = JetStream::open(nats, &options, Arc::clone(&bodies), Arc::clone(&news)).await?;
     Queue::over(Box::new(store), bodies, news, options).await
@@ -83,7 +83,7 @@ impl Queue {
         self.0.options.limits.inline_body as u64
     }
 
-    pub(crate) fn bodies(&self) -> &Bodies {
+    pub(crate) fn bodies(&self) -> &Arc<Bodies> {
         &self.0.bodies
     }
 

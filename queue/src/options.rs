@@ -14,6 +14,8 @@ pub struct Limits {
     pub dead: usize,
     /// Larger bodies are files of their own.
     pub inline_body: usize,
+    /// Bytes that these files may have, all together.
+    pub body_files: u64,
 }
 
 /// What holds for either store.
@@ -30,7 +32,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            limits: Limits { calls: 200_000, dead: 10_000, inline_body: 128 << 10 },
+            limits: Limits { calls: 200_000, dead: 10_000, inline_body: 128 << 10, body_files: 16 << 30 },
             lease: Duration::from_secs(60),
             former_namespace: "openfaas-fn".to_owned(),
         }

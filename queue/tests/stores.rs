@@ -69,6 +69,7 @@ on_both_stores! {
         the_body_of_a_dead_letter_stays_until_it_is_deleted,
         the_oldest_letter_goes_with_its_body,
         a_cancelled_call_goes_with_its_body,
+        bodies_have_no_more_than_their_room,
         a_call_sent_twice_or_broken_off_leaves_no_file,
         files_that_belong_to_nothing_are_removed_at_the_start,
         a_call_whose_body_is_gone_is_a_dead_letter_and_does_not_stop_the_others;

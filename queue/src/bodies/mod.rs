@@ -11,6 +11,8 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempPath;
 use tokio::task::spawn_blocking;
@@ -30,17 +32,50 @@ const UNFINISHED: &str = ".incoming-";
 pub(crate) struct Bodies {
     directory: PathBuf,
     lock: File,
+    /// Bytes that all files may have together.
+    most: u64,
+    /// Bytes that they have, those that are being written included.
+    used: AtomicU64,
+}
+
+/// Bytes that were counted for a file that is being written. Given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    bodies: Arc<Bodies>,
+    bytes: u64,
+}
+
+impl Reserved {
+    fn add(&mut self, bytes: u64) -> Result<(), QueueError> {
+        let used = self.bodies.used.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if used.saturating_add(bytes) > self.bodies.most {
+            return Err(QueueError::NoRoomForBodies(self.bodies.most));
+        }
+        Ok(())
+    }
+
+    /// The file has come to stay: its removal gives its bytes back.
+    fn keep(mut self) {
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.bodies.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Bodies {
     /// Opens (or makes) the directory within `parent`.
-    pub(crate) fn open(parent: &Path) -> Result<Self, QueueError> {
+    pub(crate) fn open(parent: &Path, most: u64) -> Result<Self, QueueError> {
         let directory = parent.join(DIRECTORY);
         let failed = |source| QueueError::body(&directory, source);
         std::fs::create_dir_all(&directory).map_err(failed)?;
         let lock = File::options().create(true).append(true).open(directory.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { directory, lock }),
+            Ok(()) => Ok(Self { directory, lock, most, used: AtomicU64::new(0) }),
             Err(TryLockError::WouldBlock) => Err(QueueError::InUse(directory)),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -62,7 +97,12 @@ impl Bodies {
     }
 
     /// A file to write a body to. Gone with its path, unless it is kept.
-    fn create(&self) -> io::Result<(File, TempPath)> {
+    fn create(self: &Arc<Self>) -> io::Result<(File, TempPath, Reserved)> {
+        let (file, path) = self.unfinished()?;
+        Ok((file, path, Reserved { bodies: Arc::clone(self), bytes: 0 }))
+    }
+
+    fn unfinished(&self) -> io::Result<(File, TempPath)> {
         Ok(tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.directory)?.into_parts())
     }
 
@@ -80,12 +120,17 @@ impl Bodies {
     }
 
     /// Removes files. One that cannot be removed takes up room until the next start, no more.
-    pub(crate) async fn remove(&self, names: Vec<BodyName>) {
+    pub(crate) async fn remove(self: &Arc<Self>, names: Vec<BodyName>) {
         if names.is_empty() {
             return;
         }
-        let paths: Vec<_> = names.iter().map(|name| self.path(name)).collect();
-        let removed = spawn_blocking(move || paths.into_iter().for_each(|path| remove(&path)));
+        let bodies = Arc::clone(self);
+        let removed = spawn_blocking(move || {
+            for name in names {
+                let freed = remove(&bodies.path(&name));
+                bodies.used.fetch_sub(freed, Ordering::Relaxed);
+            }
+        });
         // It only fails if the process ends; then the next one clears up.
         let _ = removed.await;
     }
@@ -95,14 +140,18 @@ impl Bodies {
         Ok(self.entries()?.iter().filter_map(|name| BodyName::parse(name)).collect())
     }
 
-    /// Removes what nothing refers to: files that were never finished, and those not in `kept`.
+    /// Removes what nothing refers to: files that were never finished, and those not in `kept`. Counts the others.
     pub(crate) fn collect(&self, kept: &HashSet<BodyName>) -> Result<usize, QueueError> {
         let ours = |name: &String| match BodyName::parse(name) {
             Some(body) => !kept.contains(&body),
             None => name.starts_with(UNFINISHED),
         };
         let orphans: Vec<_> = self.entries()?.into_iter().filter(ours).collect();
-        orphans.iter().for_each(|name| remove(&self.directory.join(name)));
+        for name in &orphans {
+            remove(&self.directory.join(name));
+        }
+        let length = |name| std::fs::metadata(self.path(name)).map_or(0, |metadata| metadata.len());
+        self.used.store(kept.iter().map(length).sum(), Ordering::Relaxed);
         Ok(orphans.len())
     }
 
@@ -118,10 +167,13 @@ impl Bodies {
     }
 }
 
-fn remove(path: &Path) {
+/// Answers with the bytes that this has freed.
+fn remove(path: &Path) -> u64 {
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     match std::fs::remove_file(path) {
-        Ok(()) => {}
+        Ok(()) => return length,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => tracing::warn!(path = %path.display(), %error, "The body of an ended call cannot be removed."),
     }
+    0
 }

@@ -5,11 +5,18 @@ use tempfile::TempPath;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
-use super::{Bodies, Body, BodyName};
+use super::{Bodies, Body, BodyName, Reserved};
 use crate::call::{Fingerprint, Fingerprinting, Head, NewCall};
 use crate::error::QueueError;
 use crate::handle::Queue;
 use crate::store::Enqueued;
+
+/// A file that a body is written to.
+struct Unfinished {
+    file: File,
+    path: TempPath,
+    reserved: Reserved,
+}
 
 /// A call whose body comes in. Dropped before its end it leaves nothing behind.
 pub struct Spool {
@@ -18,7 +25,7 @@ pub struct Spool {
     fingerprint: Fingerprinting,
     length: u64,
     inline: Vec<Bytes>,
-    file: Option<(File, TempPath)>,
+    file: Option<Unfinished>,
 }
 
 impl Spool {
@@ -36,8 +43,9 @@ impl Spool {
             if self.length <= self.queue.inline_body() {
                 return Ok(());
             }
-            let (file, path) = self.queue.bodies().create().map_err(|source| self.failed(source))?;
-            self.file = Some((File::from_std(file), path));
+            let created = self.queue.bodies().create();
+            let (file, path, reserved) = created.map_err(|source| self.failed(source))?;
+            self.file = Some(Unfinished { file: File::from_std(file), path, reserved });
             for piece in std::mem::take(&mut self.inline) {
                 self.append(&piece).await?;
             }
@@ -47,7 +55,8 @@ impl Spool {
     }
 
     async fn append(&mut self, piece: &[u8]) -> Result<(), QueueError> {
-        let Some((file, _)) = &mut self.file else { return Ok(()) };
+        let Some(Unfinished { file, reserved, .. }) = &mut self.file else { return Ok(()) };
+        reserved.add(piece.len() as u64)?;
         let written = file.write_all(piece).await;
         written.map_err(|source| self.failed(source))
     }
@@ -58,7 +67,7 @@ impl Spool {
 
     /// Stores the call. When this returns `Ok` it is on the disk.
     pub async fn enqueue(mut self) -> Result<Enqueued, QueueError> {
-        if let Some((file, _)) = &mut self.file {
+        if let Some(Unfinished { file, .. }) = &mut self.file {
             let synced = async {
                 file.flush().await?;
                 file.sync_all().await
@@ -73,7 +82,7 @@ impl Spool {
             let Self { queue, head, fingerprint, length, inline, file } = self;
             let fingerprint = fingerprint.end();
             let body = match file {
-                Some((_, path)) => keep(queue.bodies(), path, &fingerprint, length).await?,
+                Some(file) => keep(queue.bodies(), file, &fingerprint, length).await?,
                 None => Body::inline(joined(inline)),
             };
             queue.store_call(NewCall { head, body, fingerprint }).await
@@ -83,10 +92,11 @@ impl Spool {
     }
 }
 
-async fn keep(bodies: &Bodies, path: TempPath, fingerprint: &Fingerprint, length: u64) -> Result<Body, QueueError> {
+async fn keep(bodies: &Bodies, file: Unfinished, fingerprint: &Fingerprint, length: u64) -> Result<Body, QueueError> {
     let name = BodyName::new(fingerprint)
         .map_err(|error| QueueError::body(&bodies.directory, std::io::Error::other(error.to_string())))?;
-    bodies.keep(path, &name).await?;
+    bodies.keep(file.path, &name).await?;
+    file.reserved.keep();
     Ok(bodies.body(&name, length))
 }
 

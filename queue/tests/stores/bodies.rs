@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use queue::{Enqueued, Letters, Verdict};
+use queue::{Enqueued, Letters, QueueError, Verdict};
 
 use crate::support::{Home, claim, claim_one, dead, enqueue, enqueue_body, head, ids, limited, read, settle};
 
@@ -63,6 +63,26 @@ pub(crate) async fn a_cancelled_call_goes_with_its_body(home: &Home) {
     enqueue_body(&queue, head("f", "id"), &large()).await.unwrap();
     assert_eq!(queue.cancel("id").await.unwrap().removed, 1);
     assert_eq!(home.bodies().len(), 0);
+}
+
+pub(crate) async fn bodies_have_no_more_than_their_room(home: &Home) {
+    let mut options = limited(10, 10);
+    options.limits.body_files = 6_000_000;
+    let queue = home.open_with(options.clone()).await;
+    for id in ["1", "2"] {
+        enqueue_body(&queue, head("f", id), &large()).await.unwrap();
+    }
+    for _ in 0..3 {
+        let refused = enqueue_body(&queue, head("f", "3"), &large()).await;
+        assert!(matches!(refused, Err(QueueError::NoRoomForBodies(6_000_000))), "{refused:?}");
+    }
+    enqueue(&queue, "f", "small").await;
+    assert_eq!(home.bodies().len(), 2);
+    queue.close().await.unwrap();
+    let queue = home.open_with(options).await;
+    assert!(enqueue_body(&queue, head("f", "3"), &large()).await.is_err(), "counted anew at the start");
+    assert_eq!(queue.cancel("1").await.unwrap().removed, 1);
+    enqueue_body(&queue, head("f", "3"), &large()).await.unwrap();
 }
 
 pub(crate) async fn a_call_sent_twice_or_broken_off_leaves_no_file(home: &Home) {
