@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use queue::Queue;
 use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,11 +14,11 @@ use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
-use crate::queue::Queue;
 use crate::quota::{Quota, Quotas};
 use crate::rollout::Troubles;
 use crate::scaling::Wakeups;
 use crate::secrets::Secrets;
+use crate::worker::{Callbacks, Cancellations};
 
 /// Bodies of asynchronous calls held in memory until they are stored, in KiB.
 pub(crate) const ENQUEUE_MEMORY_KIB: usize = 64 << 10;
@@ -36,8 +37,9 @@ pub(crate) struct App {
     pub(crate) wakeups: Wakeups,
     pub(crate) quotas: Quotas,
     pub(crate) troubles: Troubles,
-    /// Sends callbacks.
-    pub(crate) http: reqwest::Client,
+    pub(crate) callbacks: Callbacks,
+    /// Stops queued calls that run.
+    pub(crate) cancellations: Cancellations,
     pub(crate) enqueue_memory: Semaphore,
     pub(crate) log_streams: Arc<Semaphore>,
     /// Work that outlives its request: rollouts, retirements.
@@ -55,6 +57,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
+        let callbacks = Callbacks::new(config.queueing.callbacks.clone(), config.inside.port);
         Self {
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             metrics: Metrics::default(),
@@ -67,7 +70,8 @@ impl App {
             wakeups: Wakeups::default(),
             quotas: Quotas::default(),
             troubles: Troubles::default(),
-            http: sdk::http::client(),
+            callbacks,
+            cancellations: Cancellations::default(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),

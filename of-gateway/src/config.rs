@@ -10,6 +10,7 @@ pub use crate::engine::{BlockedNetwork, Isolation, IsolationMode, PullPolicy, Re
 pub use crate::functions::PlatformFunction;
 use crate::functions::valid_name;
 pub use crate::inside::Inside;
+use crate::queueing::Queueing;
 use crate::quota::Quota;
 pub use crate::worker::Retry;
 
@@ -111,7 +112,9 @@ pub struct Config {
     pub quota: Quota,
     /// Retries of asynchronous calls to container functions.
     pub retry: Retry,
-    /// Asynchronous calls that run at once, all functions together.
+    /// Where asynchronous calls wait, and where their answers go.
+    pub queueing: Queueing,
+    /// Asynchronous calls of one queue that run at once, all functions together. Each function may run one in any case.
     pub async_concurrency: usize,
     /// Asynchronous calls that run at once for one function.
     pub async_concurrency_per_function: usize,
@@ -160,10 +163,11 @@ impl Config {
             scaling: Scaling { interval: Duration::from_secs(1), calm: MINUTE, hold: Duration::from_secs(5) },
             quota: Quota::default(),
             retry: Retry { first: Duration::from_secs(1), cap: MINUTE, attempts: 10 },
+            queueing: Queueing::default(),
             async_concurrency: 256,
             async_concurrency_per_function: 16,
             max_body: 1024 * MIB,
-            max_async_body: MIB,
+            max_async_body: 64 * MIB,
             max_queued: 200_000,
             max_connections: 8192,
             log_timeout: 60 * MINUTE,
@@ -208,6 +212,7 @@ impl Config {
         let hold = r.duration_or("hold_timeout", defaults.scaling.hold);
         let quota = Quota::from_env(&r);
         let access_log = r.flag("access_log", defaults.access_log);
+        let queueing = Queueing::from_env(&r);
         let published = r.flag("publish_ports", defaults.reach == Reach::PublishedPort);
         r.finish()?;
         Ok(Self {
@@ -230,6 +235,7 @@ impl Config {
             log_timeout: log_timeout?,
             scaling: Scaling { interval: scale_interval?, calm: scale_calm?, hold: hold? },
             quota: quota?,
+            queueing: queueing?,
             async_concurrency: async_concurrency?,
             async_concurrency_per_function: per_function?,
             max_body: max_body?,

@@ -1,37 +1,46 @@
 //! `/async-function/NAME/…`: stores a call and answers 202 once it is on the disk.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use queue::{Enqueued, Head, Lane, QueueError, Spool};
+use tokio::time::timeout;
 use upstream::strip_hop_by_hop;
 
 use crate::answer::text;
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
-use crate::functions::FunctionRef;
-use crate::invoke::{Chain, Marks, declared_length, missing, stripped};
-use crate::metrics::DEFAULT_QUEUE;
-use crate::queue::{Enqueued, NewCall, QueueError};
-use crate::worker::callback_address;
+use crate::functions::{Function, FunctionRef};
+use crate::inside::Caller;
+use crate::invoke::{Chain, Marks, declared_length, max_body, missing, stripped};
+use crate::worker::{BadCallback, Target};
 
 /// The longest call id that is stored.
 const MAX_CALL_ID: usize = 256;
+/// Of a larger body no more than this is in memory.
+const IN_MEMORY: u64 = 256 << 10;
 
 /// Answers an asynchronous call. `target` is the path behind `/async-function/`.
-pub(crate) async fn enqueue(app: &App, target: &str, request: Request<Incoming>, peer: &HeaderValue) -> Response<Body> {
+pub(crate) async fn enqueue(
+    app: &App,
+    target: &str,
+    request: Request<Incoming>,
+    peer: &HeaderValue,
+    caller: &Caller,
+) -> Response<Body> {
     let target = FunctionRef::parse(target);
     if request.method() != Method::POST {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "asynchronous calls are made with POST");
+        let sentence = "asynchronous calls are made with POST, and cancelled with DELETE /async-function/CALL-ID";
+        return text(StatusCode::METHOD_NOT_ALLOWED, sentence);
     }
-    if app.functions.get(&target.id(&app.config.namespace)).is_none() {
-        return missing(app, &target);
+    let Some(function) = app.functions.get(&target.id(&app.config.namespace)) else { return missing(app, &target) };
+    if let Err(error) = may_call_back(app, request.headers(), caller).await {
+        return text(StatusCode::BAD_REQUEST, error.to_string());
     }
-    if let Err(sentence) = callback_address(request.headers()) {
-        return text(StatusCode::BAD_REQUEST, sentence);
-    }
-    match store(app, &target, request, peer).await {
+    match store(app, &function, &target, request, peer).await {
         Ok(marks) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -42,61 +51,78 @@ pub(crate) async fn enqueue(app: &App, target: &str, request: Request<Incoming>,
     }
 }
 
+/// Nobody gets this gateway to call for them what they may not call themselves.
+async fn may_call_back(app: &App, headers: &HeaderMap, caller: &Caller) -> Result<(), BadCallback> {
+    match app.callbacks.target(headers)? {
+        Some(Target::Own(url)) if caller.refusal(app, url.path()).await.is_some() => Err(BadCallback::Forbidden),
+        _ => Ok(()),
+    }
+}
+
 /// Why a call is not stored.
 enum Refusal {
     TooLarge(u64),
     Unreadable,
+    Slow(Duration),
     BadHead(&'static str),
     Queue(QueueError),
 }
 
 async fn store(
     app: &App,
+    function: &Function,
     target: &FunctionRef<'_>,
     request: Request<Incoming>,
     peer: &HeaderValue,
 ) -> Result<Marks, Refusal> {
-    let limit = app.config.max_async_body;
+    let limit = app.config.max_async_body.min(max_body(app, function));
     let length = declared_length(request.headers());
     if length > limit {
         return Err(Refusal::TooLarge(limit));
     }
     let path = stripped(target.rest, request.uri().query()).ok_or(Refusal::BadHead("the path cannot be stored"))?;
-    let (mut head, body) = request.into_parts();
-    let known = head.headers.contains_key(CONTENT_LENGTH);
-    // Held until the call is stored, so that a burst of large bodies waits in line instead of in memory.
+    let (mut parts, body) = request.into_parts();
+    let known = parts.headers.contains_key(CONTENT_LENGTH);
+    // Held until the call is stored, so that a burst of bodies waits in line instead of in memory.
     let _memory = app.enqueue_memory.acquire_many(kib(if known { length } else { limit })).await;
-    let body = read(body, limit).await?;
-    let marks = Marks::stamp(&mut head.headers, peer);
-    strip_hop_by_hop(&mut head.headers);
-    head.headers.remove(CONTENT_LENGTH);
-    head.headers.remove(EXPECT);
+    let marks = Marks::stamp(&mut parts.headers, peer);
+    strip_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.remove(EXPECT);
     let call_id = marks.call_id.to_str().ok().filter(|id| id.len() <= MAX_CALL_ID);
-    let call = NewCall {
-        function: target.id(&app.config.namespace).to_string(),
-        call_id: call_id.ok_or(Refusal::BadHead("X-Call-Id must be text of at most 256 characters"))?.to_owned(),
-        method: head.method,
+    let call_id = call_id.ok_or(Refusal::BadHead("X-Call-Id must be text of at most 256 characters"))?;
+    let queue = function.containers().and_then(|containers| containers.settings.asynchronous.queue.as_deref());
+    let mut spool = app.queue.spool(Head {
+        lane: Lane::new(queue.unwrap_or(&app.config.queueing.queue), function.id.to_string()),
+        call_id: call_id.to_owned(),
+        method: parts.method,
         path: path.to_string(),
-        headers: head.headers,
-        body,
-    };
-    if app.queue.enqueue(call).await.map_err(Refusal::Queue)? == Enqueued::New {
-        app.metrics.queues.submitted(DEFAULT_QUEUE);
+        headers: parts.headers,
+    });
+    take_in(&mut spool, body, limit, app.config.upstream_timeout).await?;
+    if spool.enqueue().await.map_err(Refusal::Queue)? == Enqueued::New {
+        app.metrics.queues.submitted(queue.unwrap_or(&app.config.queueing.queue));
     }
     Ok(marks)
 }
 
-async fn read(body: Incoming, limit: u64) -> Result<Bytes, Refusal> {
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match limited.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge(limit)),
-        Err(_) => Err(Refusal::Unreadable),
+/// Takes a body in. Its sender may pause for as long as a function may.
+async fn take_in(spool: &mut Spool, mut body: Incoming, limit: u64, pause: Duration) -> Result<(), Refusal> {
+    let mut length = 0;
+    while let Some(frame) = timeout(pause, body.frame()).await.map_err(|_| Refusal::Slow(pause))? {
+        let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else { continue };
+        length += data.len() as u64;
+        if length > limit {
+            return Err(Refusal::TooLarge(limit));
+        }
+        spool.write(data).await.map_err(Refusal::Queue)?;
     }
+    Ok(())
 }
 
 fn kib(bytes: u64) -> u32 {
-    u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX).min(u32::try_from(ENQUEUE_MEMORY_KIB).unwrap_or(u32::MAX))
+    let kib = (bytes.min(IN_MEMORY) >> 10) + 1;
+    u32::try_from(kib).unwrap_or(u32::MAX).min(u32::try_from(ENQUEUE_MEMORY_KIB).unwrap_or(u32::MAX))
 }
 
 impl Refusal {
@@ -110,7 +136,13 @@ impl Refusal {
                 ),
             ),
             Self::Unreadable => text(StatusCode::BAD_REQUEST, "the body ended before it was complete"),
+            Self::Slow(pause) => {
+                text(StatusCode::REQUEST_TIMEOUT, format!("nothing of the body came for {pause:?}; send it faster"))
+            }
             Self::BadHead(sentence) => text(StatusCode::BAD_REQUEST, sentence),
+            Self::Queue(QueueError::HeadTooLong) => {
+                text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, QueueError::HeadTooLong.to_string())
+            }
             Self::Queue(error) => {
                 tracing::error!(error = %Chain(&error), "A call could not be queued.");
                 text(StatusCode::SERVICE_UNAVAILABLE, format!("the call is not queued: {error}"))

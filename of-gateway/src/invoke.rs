@@ -31,7 +31,9 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Marks an answer as the gateway's own, so that a queue may try again.
-const X_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");
+pub(crate) const X_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-internal");
+/// Its value where the function did not get to answering.
+pub(crate) const INTERNAL_PROXY: HeaderValue = HeaderValue::from_static("proxy");
 const SERVED_BY: HeaderValue = HeaderValue::from_static(concat!("of-gateway/", env!("CARGO_PKG_VERSION")));
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 /// The gateway itself speaks no TLS; who stands in front of it sets the header.
@@ -92,7 +94,7 @@ pub(crate) fn limit(app: &App, function: &Function) -> Duration {
 }
 
 /// The largest body that a function's requests may have.
-fn max_body(app: &App, function: &Function) -> u64 {
+pub(crate) fn max_body(app: &App, function: &Function) -> u64 {
     function.containers().and_then(|containers| containers.settings.max_body).unwrap_or(app.config.max_body)
 }
 
@@ -278,7 +280,7 @@ pub(crate) fn too_large(limit: u64) -> Response<Body> {
 
 fn internal(status: StatusCode, sentence: &str) -> Response<Body> {
     let mut response = text(status, sentence.to_owned());
-    response.headers_mut().insert(X_INTERNAL, HeaderValue::from_static("proxy"));
+    response.headers_mut().insert(X_INTERNAL, INTERNAL_PROXY);
     response
 }
 

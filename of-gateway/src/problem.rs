@@ -3,12 +3,12 @@
 
 use axum::response::IntoResponse;
 use http::StatusCode;
+use queue::QueueError;
 
 use crate::answer::text;
 use crate::engine::{EngineError, ImageError};
 use crate::invoke::Chain;
 use crate::namespaces::NamespaceError;
-use crate::queue::QueueError;
 use crate::quota::QuotaError;
 use crate::rollout::NotReady;
 use crate::secrets::SecretsError;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `/function/NAME[/…]` | any | a synchronous call |
 //! | `/async-function/NAME[/…]` | POST | a queued call |
+//! | `/async-function/CALL-ID` | DELETE | cancels one; behind basic auth |
 //! | `/system/…` | see [`management`] | behind basic auth |
 //! | `/healthz`, `/ready` | GET | is it up, has it taken over the engine's containers |
 //!
@@ -15,9 +16,9 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Router, http::Request};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
@@ -27,7 +28,7 @@ use crate::app::App;
 use crate::inside::Caller;
 use crate::metrics;
 use crate::reply::{Reply, own};
-use crate::system::{dead, functions, info, logs, namespaces, secrets};
+use crate::system::{cancel, dead, functions, info, logs, namespaces, secrets};
 use crate::{auth, enqueue, invoke};
 
 /// The largest body of a management request: a secret of 1 MiB as base64, and its frame.
@@ -62,8 +63,8 @@ async fn answer(
     if let Some(target) = uri.path().strip_prefix("/function/") {
         return invoke::sync(app, target, request, peer).await;
     }
-    if let Some(target) = uri.path().strip_prefix("/async-function/") {
-        return own(enqueue::enqueue(app, target, request, peer).await);
+    if let Some(target) = uri.path().strip_prefix("/async-function/").filter(|_| request.method() != Method::DELETE) {
+        return own(enqueue::enqueue(app, target, request, peer, caller).await);
     }
     match management.clone().oneshot(request.map(Body::new)).await {
         Ok(response) => own(response),
@@ -88,12 +89,19 @@ pub(crate) fn management(app: &Arc<App>) -> Router {
             "/namespace/{name}",
             get(namespaces::show).post(namespaces::create).put(namespaces::update).delete(namespaces::delete),
         )
-        .route("/async/dead", get(dead::list))
+        .route("/async/dead", get(dead::list).delete(dead::delete_several))
+        .route("/async/dead/redrive", post(dead::redrive_several))
+        .route("/async/dead/{id}", get(dead::show).delete(dead::delete))
+        .route("/async/dead/{id}/redrive", post(dead::redrive))
         // Inside the layer: who is not let in learns not even which routes there are.
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(app), auth::require));
+    let calls = Router::new()
+        .route("/async-function/{*call_id}", delete(cancel::cancel))
+        .layer(from_fn_with_state(Arc::clone(app), auth::require));
     Router::new()
         .nest("/system", system)
+        .merge(calls)
         .route("/healthz", get(|| async { text(StatusCode::OK, "OK") }))
         .route("/ready", get(ready))
         .fallback(not_found)

@@ -107,6 +107,7 @@ impl Gateway {
     pub async fn serve_until(self, port: Port, stop: Stop) -> anyhow::Result<Vec<TcpStream>> {
         let app = self.app;
         let mut orders = stop.orders();
+        app.callbacks.listening(port.listener.local_addr()?);
         let (resting, hurry) = (CancellationToken::new(), CancellationToken::new());
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));

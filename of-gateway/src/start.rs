@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use queue::{Limits, Options, Queue, QueueError};
+
 use crate::app::App;
 use crate::auth::Credentials;
 use crate::config::{Config, PlatformFunction};
@@ -11,11 +13,9 @@ use crate::functions::{Function, FunctionId, valid_name};
 use crate::instance::{self, InstanceError};
 use crate::metrics;
 use crate::namespaces::Namespaces;
-use crate::queue::{Limits, Queue, QueueError};
 use crate::rollout::reconcile;
 use crate::secrets::Secrets;
 
-const QUEUE_FILE: &str = "queue.db";
 /// Dead letters kept for a look.
 const DEAD_LETTERS: usize = 10_000;
 
@@ -58,9 +58,8 @@ impl Gateway {
     /// without it, and the containers are taken over as soon as it is there.
     pub async fn start(mut config: Config) -> Result<Self, StartError> {
         let instance = instance::read_or_make(&config.data_dir)?;
-        let limits = Limits { calls: config.max_queued, dead: DEAD_LETTERS };
         // First of all, because its lock keeps a second gateway away from everything else in the directory.
-        let queue = Queue::open(&config.data_dir.join(QUEUE_FILE), limits).await?;
+        let queue = queue(&config).await?;
         let secrets = Secrets::open(&config.data_dir)
             .map_err(|source| StartError::Secrets { data_dir: config.data_dir.clone(), source: source.into() })?;
         let namespaces = Namespaces::open(&config.data_dir, &config.namespace)
@@ -105,5 +104,20 @@ impl Gateway {
     /// The random id that this installation's containers and network carry in their names and labels.
     pub fn instance(&self) -> &str {
         &self.app.engine.instance
+    }
+}
+
+async fn queue(config: &Config) -> Result<Queue, QueueError> {
+    let general = Options::default();
+    let limits = Limits {
+        calls: config.max_queued,
+        dead: DEAD_LETTERS,
+        body_files: config.queueing.max_stored,
+        ..general.limits
+    };
+    let options = Options { limits, lease: config.queueing.lease, former_namespace: config.namespace.clone() };
+    match config.queueing.nats.clone() {
+        None => queue::embedded(&config.data_dir, options).await,
+        Some(nats) => queue::jetstream(&config.data_dir, nats, options).await,
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http_body::Body as _;
-use http_body_util::{Either, Full, Limited};
+use http_body_util::{Either, Limited};
 use hyper::body::Incoming;
+use queue::BodyStream;
 use upstream::{Answer, Inbound, Upstream};
 
 use crate::functions::Claim;
@@ -17,7 +17,7 @@ use crate::functions::Claim;
 const IDLE: Duration = Duration::from_millis(1500);
 
 /// A request's body on its way to a container: a client's, or one of the queue. Not boxed: this is the hot path.
-pub(crate) type Outbound = Either<Inbound, Full<Bytes>>;
+pub(crate) type Outbound = Either<Inbound, BodyStream>;
 /// A container's address, with the idle connections to it.
 pub(crate) type Container = Upstream<Outbound>;
 /// An answer's body as it comes: a container's, or one made in this process.
@@ -33,7 +33,7 @@ pub(crate) enum Payload {
     /// Comes in while it goes out.
     Client(Incoming),
     /// Comes from the queue.
-    Stored(Bytes),
+    Stored(BodyStream),
 }
 
 impl Payload {
@@ -41,7 +41,7 @@ impl Payload {
     pub(crate) fn streamed(self, limit: u64, pause: Duration) -> Outbound {
         match self {
             Self::Client(body) => Either::Left(Inbound::new(body, limit, pause)),
-            Self::Stored(bytes) => Either::Right(Full::new(bytes)),
+            Self::Stored(body) => Either::Right(body),
         }
     }
 
@@ -50,7 +50,7 @@ impl Payload {
         match self {
             Self::Client(body) if body.is_end_stream() => Body::empty(),
             Self::Client(body) => Body::new(Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))),
-            Self::Stored(bytes) => Body::from(bytes),
+            Self::Stored(body) => Body::new(body),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The stores against their contract: one suite for both, and what is each one's own.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test program")]
+#![expect(clippy::unwrap_used, reason = "a test program")]
 
 #[path = "stores/bodies.rs"]
 mod bodies;

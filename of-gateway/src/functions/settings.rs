@@ -7,6 +7,7 @@ use sdk::gateway::FunctionDeployment;
 
 use crate::rollout::{MAX_REPLICAS, Probes};
 use crate::scaling::Policy;
+use crate::worker::Asynchronous;
 
 /// Annotation: how long the function may take to begin its answer, and pause within it.
 const TIMEOUT: &str = "com.openfaas.upstream_timeout";
@@ -27,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) max_body: Option<u64>,
     /// Requests that are sent to one replica at a time.
     pub(crate) max_in_flight: usize,
+    pub(crate) asynchronous: Asynchronous,
 }
 
 impl Settings {
@@ -38,6 +40,7 @@ impl Settings {
             timeout: timeout(spec)?,
             max_body: max_body(spec)?,
             max_in_flight: max_in_flight(spec)?,
+            asynchronous: Asynchronous::of(&spec.annotations)?,
         })
     }
 
@@ -46,7 +49,8 @@ impl Settings {
         Self::of(spec).unwrap_or_else(|sentence| {
             tracing::warn!(function = spec.service, sentence, "Settings of a live function are passed over.");
             let scaling = Policy { min: 1, max: 1, zero_after: None, target: None };
-            Self { scaling, probes: Probes::default(), timeout: None, max_body: None, max_in_flight: usize::MAX }
+            let (probes, asynchronous) = (Probes::default(), Asynchronous::default());
+            Self { scaling, probes, timeout: None, max_body: None, max_in_flight: usize::MAX, asynchronous }
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Everything that is counted, as Prometheus reads it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use queue::LaneCounts;
 
 use crate::app::App;
 use crate::functions::{Backend, Function};
@@ -75,7 +77,7 @@ impl Family {
 }
 
 /// The page that is scraped.
-pub(super) fn text(app: &Arc<App>) -> prometheus::Result<String> {
+pub(super) fn text(app: &Arc<App>, lanes: &[LaneCounts]) -> prometheus::Result<String> {
     let functions = app.functions.all();
     let families = calls(&functions)
         .into_iter()
@@ -83,6 +85,7 @@ pub(super) fn text(app: &Arc<App>) -> prometheus::Result<String> {
         .chain(containers(app))
         .chain(management(app))
         .chain(queues(app))
+        .chain(lanes_of_queues(lanes))
         .filter_map(Family::finish);
     TextEncoder::new().encode_to_string(&families.collect::<Vec<_>>())
 }
@@ -177,4 +180,20 @@ fn queues(app: &App) -> [Family; 2] {
         processed.count(&[&queue, &status.to_string()], count as f64);
     }
     [submitted, processed]
+}
+
+fn lanes_of_queues(lanes: &[LaneCounts]) -> [Family; 2] {
+    let mut pending = Family::gauge("queue_worker_pending_messages", "Queued calls that wait or run.", &["queue_name"]);
+    let mut dead = Family::gauge("queue_worker_dead_messages", "Queued calls that were given up.", &["queue_name"]);
+    let mut sums = BTreeMap::<&str, (u64, u64)>::new();
+    for counts in lanes {
+        let sum = sums.entry(&counts.lane.queue).or_default();
+        sum.0 += counts.waiting + counts.running;
+        sum.1 += counts.dead;
+    }
+    for (queue, (waiting, given_up)) in sums {
+        pending.set(&[queue], waiting as f64);
+        dead.set(&[queue], given_up as f64);
+    }
+    [pending, dead]
 }

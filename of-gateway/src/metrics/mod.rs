@@ -15,7 +15,7 @@ pub(crate) use self::containers::Sampler;
 pub(crate) use self::invocations::{Invocations, Timer};
 pub(crate) use self::management::{Management, count};
 pub(crate) use self::page::page;
-pub(crate) use self::queues::{DEFAULT_QUEUE, Queues};
+pub(crate) use self::queues::Queues;
 
 /// What is counted beside the functions' own figures.
 #[derive(Default)]

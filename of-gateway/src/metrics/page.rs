@@ -23,7 +23,9 @@ pub(crate) fn page(app: Arc<App>) -> Router {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match exposition::text(&app) {
+    // What cannot be told is left out: the other figures are no less true.
+    let lanes = app.queue.statistics().await.unwrap_or_default();
+    match exposition::text(&app, &lanes) {
         Ok(page) => ([(CONTENT_TYPE, HeaderValue::from_static(TEXT_FORMAT))], page).into_response(),
         Err(error) => {
             tracing::error!(%error, "The metrics cannot be written.");

@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// The queue of functions that name none.
-pub(crate) const DEFAULT_QUEUE: &str = "faas-request";
-
 /// Counts of all queues since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use queue::now_ms;
 use sdk::gateway::FunctionDeployment;
 use sdk::labels;
 
@@ -31,7 +32,6 @@ use crate::app::App;
 use crate::engine::Record;
 use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Settings};
 use crate::problem::Problem;
-use crate::queue::now_ms;
 use crate::quota::Share;
 
 /// Labels that say how many replicas there are at least.

@@ -1,5 +1,6 @@
 //! The management API, `/system/…`: one module per kind of thing.
 
+pub(crate) mod cancel;
 pub(crate) mod dead;
 pub(crate) mod functions;
 pub(crate) mod info;

@@ -1,50 +1,37 @@
 //! Runs what the queue holds: claims due calls, makes them as if they came in now, and records how they ended.
 
+mod annotations;
+mod answer;
 mod callback;
+mod cancel;
 mod lanes;
+mod retry;
 mod run;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use queue::{Call, Lane, QueueError, Ticket, Verdict, now_ms};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::callback::address as callback_address;
-use self::lanes::Lanes;
+pub(crate) use self::annotations::Asynchronous;
+pub use self::callback::CallbackHosts;
+pub(crate) use self::callback::{BadCallback, Callbacks, Target};
+pub(crate) use self::cancel::Cancellations;
+use self::lanes::{Lanes, Limit};
+pub use self::retry::Retry;
 use crate::app::App;
-use crate::queue::{Call, QueueError, Verdict, now_ms};
 
-/// How long a claimed call is ours without a sign of life.
-const LEASE: Duration = Duration::from_secs(60);
-/// A lease is extended this often while its call runs.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+/// A lease is extended this many times before it would run out.
+const HEARTBEATS: u32 = 3;
 /// How long the worker waits before it goes on after the queue refused it (a full disk).
 const QUEUE_TROUBLE: Duration = Duration::from_secs(1);
-
-/// How a call that failed is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// The wait after the first failure; it doubles with each further one.
-    pub first: Duration,
-    /// The longest wait.
-    pub cap: Duration,
-    /// After this many attempts a call becomes a dead letter.
-    pub attempts: u32,
-}
-
-impl Retry {
-    /// The wait after attempt number `attempt`, or `None` if that was the last.
-    pub(crate) fn after(&self, attempt: u32) -> Option<Duration> {
-        if attempt >= self.attempts {
-            return None;
-        }
-        let doublings = attempt.saturating_sub(1).min(30);
-        Some(self.first.saturating_mul(1 << doublings).min(self.cap))
-    }
-}
+/// How long the queue gets to take interrupted calls back. After that their leases run out.
+const GIVING_BACK: Duration = Duration::from_secs(2);
 
 struct Worker {
     app: Arc<App>,
@@ -55,23 +42,29 @@ struct Worker {
 }
 
 struct Running {
-    function: String,
-    id: i64,
-    attempt: u32,
+    lane: Lane,
+    ticket: Ticket,
 }
 
 /// Works until `shutdown`, then lets the running calls end; what has not ended when told to `hurry` waits in the queue.
 pub(crate) async fn run(app: Arc<App>, shutdown: CancellationToken, hurry: CancellationToken) {
-    let lanes = Lanes::new(app.config.async_concurrency);
+    let lanes = Lanes::new(limits(&app));
     let mut worker = Worker { app, lanes, running: JoinSet::new(), tasks: HashMap::new() };
     worker.wake_all_waiting().await;
     worker.work(&shutdown).await;
     worker.finish(&hurry).await;
 }
 
+/// A queue that the configuration names has its limit, the others have the general one.
+fn limits(app: &App) -> impl Fn(&str) -> Limit + Send + use<> {
+    let (general, named) = (app.config.async_concurrency, app.config.queueing.concurrency.clone());
+    move |queue| named.get(queue).map_or(Limit::Common(general), |limit| Limit::Strict(*limit))
+}
+
 impl Worker {
     async fn work(&mut self, shutdown: &CancellationToken) {
-        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let pause = self.app.queue.lease() / HEARTBEATS;
+        let mut heartbeat = interval_at(Instant::now() + pause, pause);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let queue = self.app.queue.clone();
         loop {
@@ -84,9 +77,9 @@ impl Worker {
             };
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                functions = queue.news() => self.wake(functions),
+                lanes = queue.news() => self.wake(lanes),
                 Some(ended) = self.running.join_next_with_id(), if !self.running.is_empty() => self.ended(ended),
-                () = sleep(wake.unwrap_or(HEARTBEAT)) => {}
+                () = sleep(wake.unwrap_or(pause)) => {}
                 _ = heartbeat.tick() => self.heartbeat().await,
             }
         }
@@ -102,9 +95,9 @@ impl Worker {
                     .next_due()
                     .map(|at| Duration::from_millis(at.saturating_sub(now_ms()).max(1).unsigned_abs())));
             }
-            let claimed = self.app.queue.claim(wants.clone(), LEASE).await?;
+            let claimed = self.app.queue.claim(wants.clone()).await?;
             for (want, claimed) in wants.iter().zip(claimed) {
-                self.lanes.claimed(&claimed.function, want.calls, claimed.calls.len(), claimed.next);
+                self.lanes.claimed(&claimed.lane, want.calls, claimed.calls.len(), claimed.next);
                 for call in claimed.calls {
                     self.start(call);
                 }
@@ -113,8 +106,9 @@ impl Worker {
     }
 
     fn start(&mut self, call: Call) {
-        let running = Running { function: call.function.clone(), id: call.id, attempt: call.attempt };
-        let handle = self.running.spawn(run::run(Arc::clone(&self.app), call));
+        let running = Running { lane: call.head.lane.clone(), ticket: call.ticket };
+        let cancelled = self.app.cancellations.token(call.ticket);
+        let handle = self.running.spawn(run::run(Arc::clone(&self.app), call, cancelled));
         self.tasks.insert(handle.id(), running);
     }
 
@@ -128,74 +122,69 @@ impl Worker {
             }
         };
         if let Some(running) = self.tasks.remove(&task) {
-            self.lanes.ended(&running.function);
+            self.app.cancellations.forget(running.ticket);
+            self.lanes.ended(&running.lane);
         }
     }
 
-    fn wake(&mut self, functions: impl IntoIterator<Item = String>) {
-        for function in functions {
-            let limit = self.app.async_limit(&self.app.queued(&function));
-            self.lanes.wake(function, limit);
+    fn wake(&mut self, lanes: impl IntoIterator<Item = Lane>) {
+        for lane in lanes {
+            let limit = self.app.async_limit(&self.app.queued(&lane.function));
+            self.lanes.wake(lane, limit);
         }
     }
 
     async fn wake_all_waiting(&mut self) {
         match self.app.queue.waiting().await {
-            Ok(functions) => self.wake(functions),
+            Ok(lanes) => self.wake(lanes),
             Err(error) => tracing::error!(%error, "The queue cannot say what waits in it."),
         }
     }
 
     async fn heartbeat(&mut self) {
-        let running = self.tasks.values().map(|running| running.id).collect();
-        match self.app.queue.extend(running, LEASE).await {
-            Ok(released) => self.wake(released),
+        let running = self.tasks.values().map(|running| running.ticket).collect();
+        match self.app.queue.extend(running).await {
+            Ok(lanes) => self.wake(lanes),
             Err(error) => tracing::error!(%error, "The leases of running calls cannot be extended."),
         }
         self.lanes.forget_idle();
     }
 
     async fn finish(mut self, hurry: &CancellationToken) {
-        let all = async {
-            while let Some(ended) = self.running.join_next_with_id().await {
-                let task = ended.map_or_else(|error| error.id(), |(task, ())| task);
-                self.tasks.remove(&task);
+        let pause = self.app.queue.lease() / HEARTBEATS;
+        let mut heartbeat = interval_at(Instant::now() + pause, pause);
+        loop {
+            tokio::select! {
+                () = hurry.cancelled() => break,
+                _ = heartbeat.tick() => self.heartbeat().await,
+                ended = self.running.join_next_with_id() => match ended {
+                    Some(ended) => self.ended(ended),
+                    None => return,
+                },
             }
-        };
-        if hurry.run_until_cancelled(all).await.is_some() {
-            return;
         }
         self.running.shutdown().await;
         tracing::warn!(
             calls = self.tasks.len(),
             "Queued calls were interrupted; they are made again after the next start."
         );
-        for running in self.tasks.into_values() {
-            if let Err(error) = self.app.queue.settle(running.id, running.attempt, Verdict::Released).await {
-                tracing::error!(%error, "An interrupted call cannot be given back; it is at the next start.");
-            }
+        let given_back = join_all(self.tasks.values().map(|running| give_back(&self.app, running.ticket)));
+        if tokio::time::timeout(GIVING_BACK, given_back).await.is_err() {
+            tracing::error!("The queue does not take interrupted calls back in time; they are when their leases end.");
         }
+    }
+}
+
+async fn give_back(app: &App, ticket: Ticket) {
+    if let Err(error) = app.queue.settle(ticket, Verdict::Released).await {
+        tracing::error!(%error, "An interrupted call cannot be given back; it is at the next start.");
     }
 }
 
 /// Records a verdict; a failure to do so means the call is made again when its lease has run out.
 async fn settle(app: &App, call: &Call, verdict: Verdict) {
-    if let Err(error) = app.queue.settle(call.id, call.attempt, verdict).await {
-        tracing::error!(%error, function = call.function, call_id = call.call_id, "The end of a queued call cannot be recorded; it is made again.");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_the_cap_and_end_with_the_attempts() {
-        let retry = Retry { first: Duration::from_millis(250), cap: Duration::from_secs(60), attempts: 12 };
-        let waits: Vec<_> = (1..=12).map(|attempt| retry.after(attempt)).collect();
-        assert_eq!(waits[0], Some(Duration::from_millis(250)));
-        assert_eq!(waits[3], Some(Duration::from_secs(2)));
-        assert_eq!(waits[10], Some(Duration::from_secs(60)));
-        assert_eq!(waits[11], None);
+    if let Err(error) = app.queue.settle(call.ticket, verdict).await {
+        let (function, call_id) = (&*call.head.lane.function, call.head.call_id.as_str());
+        tracing::error!(%error, function, call_id, "The end of a queued call cannot be recorded; it is made again.");
     }
 }

@@ -1,50 +1,71 @@
 //! One attempt at one queued call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use queue::{Call, Verdict, millis, now_ms};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::annotations::Asynchronous;
+use super::answer::{Kept, NotKept};
+use super::retry::{asked, may_pass};
 use super::{Retry, callback, settle};
 use crate::app::App;
-use crate::functions::Backend;
-use crate::invoke;
-use crate::metrics::DEFAULT_QUEUE;
-use crate::queue::{Call, Verdict, millis, now_ms};
-use crate::reply::Reply;
+use crate::functions::{Backend, Function};
+use crate::invoke::{self, Chain, X_INTERNAL};
 use crate::transit::Payload;
 
-/// The largest answer that is sent on to a callback.
-const MAX_ANSWER: usize = 8 << 20;
+/// How often this call was tried before.
+const X_RETRY: HeaderName = HeaderName::from_static("x-retry");
+/// How often it is tried again at most.
+const X_RETRY_MAX: HeaderName = HeaderName::from_static("x-retry-max");
 
 /// What an attempt came to.
 pub(super) struct Outcome {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) body: Kept,
     pub(super) took: Duration,
     /// Why it failed, if it did.
     reason: Option<String>,
-    /// The function is not there: that may pass, like an answer of 503.
-    missing: bool,
+    again: Again,
 }
 
-pub(super) async fn run(app: Arc<App>, call: Call) {
-    let outcome = attempt(&app, &call).await;
-    let again = if outcome.may_pass() { retry_of(&app, &call.function).after(call.attempt) } else { None };
-    let (function, call_id) = (call.function.as_str(), call.call_id.as_str());
-    let (status, attempt) = (outcome.status.as_u16(), call.attempt);
-    if let Some(wait) = again {
+/// Whether a failure may pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Its status code tells.
+    ByCode,
+    /// The function itself did not get to answering.
+    Yes,
+    /// The next attempt would be just like this one.
+    No,
+}
+
+pub(super) async fn run(app: Arc<App>, call: Call, cancelled: CancellationToken) {
+    if cancelled.run_until_cancelled(run_to_its_end(&app, &call)).await.is_none() {
+        let (function, call_id) = (&*call.head.lane.function, call.head.call_id.as_str());
+        tracing::info!(function, call_id, "A queued call was cancelled while it ran.");
+        settle(&app, &call, Verdict::Done).await;
+    }
+}
+
+async fn run_to_its_end(app: &Arc<App>, call: &Call) {
+    let function = app.functions.get(&app.queued(&call.head.lane.function));
+    let (retry, settings) = retry_of(app, function.as_deref());
+    let outcome = attempt(app, call, function.as_deref(), retry).await;
+    let (function, call_id) = (&*call.head.lane.function, call.head.call_id.as_str());
+    let (status, attempt) = (outcome.status.as_u16(), call.ticket.attempt);
+    if let Some(wait) = outcome.wait(attempt, retry, settings.codes.as_deref()) {
         tracing::info!(function, call_id, status, attempt, ?wait, "A queued call failed and is tried again.");
         let reason = outcome.reason.unwrap_or_default();
         let at = now_ms().saturating_add(millis(wait));
-        return settle(&app, &call, Verdict::Retry { at, status, reason }).await;
+        return settle(app, call, Verdict::Retry { at, status, reason }).await;
     }
-    callback::deliver(&app, &call, &outcome).await;
+    callback::deliver(app, call, &outcome).await;
     let verdict = match outcome.reason {
         None => Verdict::Done,
         Some(reason) => {
@@ -52,81 +73,90 @@ pub(super) async fn run(app: Arc<App>, call: Call) {
             Verdict::Dead { status, reason }
         }
     };
-    settle(&app, &call, verdict).await;
-    app.metrics.queues.processed(DEFAULT_QUEUE, status);
+    settle(app, call, verdict).await;
+    app.metrics.queues.processed(&call.head.lane.queue, status);
 }
 
 impl Outcome {
-    fn failed(status: StatusCode, reason: String, took: Duration) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new(), took, reason: Some(reason), missing: false }
+    /// There is no answer of the function's.
+    fn failed(status: StatusCode, reason: String, again: Again, began: Instant) -> Self {
+        let (headers, body) = (HeaderMap::new(), Kept::nothing());
+        Self { status, headers, body, took: began.elapsed(), reason: Some(reason), again }
     }
 
-    fn may_pass(&self) -> bool {
-        self.missing || matches!(self.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+    /// How long to wait before the next attempt; `None` if there is to be none.
+    fn wait(&self, attempt: u32, retry: Retry, codes: Option<&[u16]>) -> Option<Duration> {
+        self.reason.as_ref()?;
+        let passes = match self.again {
+            Again::ByCode => may_pass(self.status, codes),
+            Again::Yes => true,
+            Again::No => false,
+        };
+        passes.then(|| retry.after_asked(attempt, asked(&self.headers, SystemTime::now())))?
     }
 }
 
-async fn attempt(app: &Arc<App>, call: &Call) -> Outcome {
-    let started = Instant::now();
-    let Some(function) = app.functions.get(&app.queued(&call.function)) else {
-        let reason = format!("the function {} is not deployed", call.function);
-        return Outcome {
-            missing: true,
-            ..Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, started.elapsed())
-        };
+async fn attempt(app: &Arc<App>, call: &Call, function: Option<&Function>, retry: Retry) -> Outcome {
+    let began = Instant::now();
+    let Some(function) = function else {
+        let reason = format!("the function {} is not deployed", call.head.lane.function);
+        return Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, Again::Yes, began);
     };
-    let request = match request(call) {
+    let request = match request(call, retry).await {
         Ok(request) => request,
-        Err(error) => return Outcome::failed(StatusCode::BAD_REQUEST, error.to_string(), started.elapsed()),
+        Err((reason, again)) => return Outcome::failed(StatusCode::BAD_REQUEST, reason, again, began),
     };
-    let limit = invoke::limit(app, &function);
-    let response = invoke::call(app, &function, request).await;
-    let (head, body) = response.into_parts();
-    let body = match timeout(limit, read(body, callback::is_wanted(call))).await {
+    let limit = invoke::limit(app, function);
+    let (head, body) = invoke::call(app, function, request).await.into_parts();
+    let body = match timeout(limit, Kept::read(body, callback::is_wanted(call), &app.config.data_dir)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(reason)) => return Outcome::failed(StatusCode::BAD_GATEWAY, reason, started.elapsed()),
+        Ok(Err(error)) => {
+            let again = if matches!(error, NotKept::TooLarge) { Again::No } else { Again::ByCode };
+            return Outcome::failed(StatusCode::BAD_GATEWAY, Chain(&error).to_string(), again, began);
+        }
         Err(_) => {
             let reason = format!("the function did not end its answer within {limit:?}");
-            return Outcome::failed(StatusCode::GATEWAY_TIMEOUT, reason, started.elapsed());
+            return Outcome::failed(StatusCode::GATEWAY_TIMEOUT, reason, Again::ByCode, began);
         }
     };
-    let reason = (!head.status.is_success()).then(|| reason(head.status, &body));
-    Outcome { status: head.status, headers: head.headers, body, took: started.elapsed(), reason, missing: false }
+    let reason = (!head.status.is_success()).then(|| reason(head.status, body.beginning()));
+    match head.headers.get(&X_INTERNAL) {
+        None => {}
+        // The gateway's own words are for whoever calls synchronously; a callback learns that nobody was there.
+        Some(by) if by == invoke::INTERNAL_PROXY => {
+            let reason = reason.unwrap_or_default();
+            return Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, Again::Yes, began);
+        }
+        Some(_) => {
+            return Outcome {
+                status: head.status,
+                headers: head.headers,
+                body,
+                took: began.elapsed(),
+                reason,
+                again: Again::Yes,
+            };
+        }
+    }
+    Outcome { status: head.status, headers: head.headers, body, took: began.elapsed(), reason, again: Again::ByCode }
 }
 
-fn request(call: &Call) -> Result<Request<Payload>, http::Error> {
-    let body = Payload::Stored(call.body.clone());
-    let mut request = Request::builder().method(&call.method).uri(&call.path).body(body)?;
-    *request.headers_mut() = call.headers.clone();
-    request.headers_mut().insert(CONTENT_LENGTH, call.body.len().into());
-    callback::strip(request.headers_mut());
+/// The call as it came in, or why it cannot be made.
+async fn request(call: &Call, retry: Retry) -> Result<Request<Payload>, (String, Again)> {
+    let body = call.body.open().await.map_err(|error| (format!("the body cannot be read: {error}"), Again::Yes))?;
+    let built = Request::builder().method(&call.head.method).uri(&call.head.path).body(Payload::Stored(body));
+    let mut request = built.map_err(|error| (error.to_string(), Again::No))?;
+    *request.headers_mut() = call.head.headers.clone();
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_LENGTH, call.body.length().into());
+    headers.insert(X_RETRY, HeaderValue::from(call.ticket.attempt.saturating_sub(1)));
+    headers.insert(X_RETRY_MAX, HeaderValue::from(retry.attempts.saturating_sub(1)));
+    callback::strip(headers);
     Ok(request)
 }
 
-/// Reads an answer to its end: breaking off would cancel the function. Only its beginning is kept where no callback
-/// wants the whole.
-async fn read(body: Reply, whole: bool) -> Result<Bytes, String> {
-    if whole {
-        let collected = Limited::new(body, MAX_ANSWER).collect().await;
-        return collected
-            .map(http_body_util::Collected::to_bytes)
-            .map_err(|error| format!("the answer cannot be read: {error}"));
-    }
-    let mut body = body;
-    let mut kept = Bytes::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| format!("the answer broke off: {error}"))?;
-        if let Ok(data) = frame.into_data()
-            && kept.is_empty()
-        {
-            kept = data;
-        }
-    }
-    Ok(kept)
-}
-
-fn reason(status: StatusCode, body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(500)]);
+fn reason(status: StatusCode, beginning: &[u8]) -> String {
+    let text = String::from_utf8_lossy(beginning);
     let text = text.trim();
     if text.is_empty() {
         format!("the function answered {status}")
@@ -135,9 +165,13 @@ fn reason(status: StatusCode, body: &[u8]) -> String {
     }
 }
 
-fn retry_of(app: &App, function: &str) -> Retry {
-    match app.functions.get(&app.queued(function)).as_deref().map(|function| &function.backend) {
-        Some(Backend::Platform(platform)) => platform.retry,
-        _ => app.config.retry,
+fn retry_of(app: &App, function: Option<&Function>) -> (Retry, Asynchronous) {
+    match function.map(|function| &function.backend) {
+        Some(Backend::Platform(platform)) => (platform.retry, Asynchronous::default()),
+        Some(Backend::Containers(containers)) => {
+            let settings = containers.settings.asynchronous.clone();
+            (settings.retry(app.config.retry), settings)
+        }
+        None => (app.config.retry, Asynchronous::default()),
     }
 }

@@ -5,20 +5,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::post;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use http_body_util::BodyExt;
-use of_gateway::{Gateway, PlatformFunction, Retry};
+use of_gateway::{Config, Gateway, PlatformFunction, Retry};
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::place::Place;
 use crate::support::{Running, answer, eventually};
 use crate::without_engine;
 
-type Seen = (http::request::Parts, Vec<u8>);
+pub(crate) type Seen = (http::request::Parts, Vec<u8>);
 
 /// Hands over every request it gets.
 #[expect(clippy::unwrap_used, reason = "test helper")]
-fn witness() -> (Router, mpsc::UnboundedReceiver<Seen>) {
+pub(crate) fn witness() -> (Router, mpsc::UnboundedReceiver<Seen>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let take = move |request: Request| {
         let sender = sender.clone();
@@ -34,7 +35,7 @@ fn witness() -> (Router, mpsc::UnboundedReceiver<Seen>) {
 
 #[expect(clippy::unwrap_used, reason = "test helper")]
 /// Fails with these statuses, one after the other, then succeeds.
-fn flaky(statuses: &'static [u16]) -> (Router, Arc<AtomicUsize>) {
+pub(crate) fn flaky(statuses: &'static [u16]) -> (Router, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let calls = Arc::clone(&count);
     let answer = move || {
@@ -44,16 +45,14 @@ fn flaky(statuses: &'static [u16]) -> (Router, Arc<AtomicUsize>) {
     (Router::new().route("/", post(answer)), count)
 }
 
-fn quick(name: &str, router: Router, attempts: u32) -> PlatformFunction {
+pub(crate) fn quick(name: &str, router: Router, attempts: u32) -> PlatformFunction {
     let wait = Duration::from_millis(5);
     PlatformFunction { retry: Retry { first: wait, cap: wait, attempts }, ..PlatformFunction::new(name, router) }
 }
 
-#[tokio::test]
-async fn a_call_is_accepted_and_made_as_it_was_sent() {
+pub(crate) async fn a_call_is_accepted_and_made_as_it_was_sent(place: &Place) {
     let (router, mut seen) = witness();
-    let dir = tempfile::tempdir().unwrap();
-    let gateway = Running::start(without_engine(dir.path(), [("witness", router)])).await;
+    let gateway = Running::start(place.config([("witness", router)])).await;
     let sent = gateway.http.post(gateway.at("/async-function/witness/a?b=1")).header("x-own", "7").body("hello");
     let response = sent.send().await.unwrap();
     assert_eq!(response.status(), 202);
@@ -68,11 +67,10 @@ async fn a_call_is_accepted_and_made_as_it_was_sent() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn refusals_have_their_codes_and_sentences() {
+pub(crate) async fn refusals_have_their_codes_and_sentences(place: &Place) {
     let (router, _seen) = witness();
-    let dir = tempfile::tempdir().unwrap();
-    let gateway = Running::start(without_engine(dir.path(), [("witness", router)])).await;
+    let config = Config { max_async_body: 1 << 20, ..place.config([("witness", router)]) };
+    let gateway = Running::start(config).await;
     let post = || gateway.http.post(gateway.at("/async-function/witness"));
     assert_eq!(gateway.get("/async-function/witness").await.0, 405);
     for url in ["/relative", "ftp://host/", "http://", "nonsense"] {
@@ -88,13 +86,11 @@ async fn refusals_have_their_codes_and_sentences() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn failures_that_may_pass_are_tried_again_and_others_are_final() {
+pub(crate) async fn failures_that_may_pass_are_tried_again_and_others_are_final(place: &Place) {
     let (passing, passing_calls) = flaky(&[500, 502, 503, 504, 429, 408]);
     let (wrong, wrong_calls) = flaky(&[400]);
     let (stubborn, stubborn_calls) = flaky(&[500; 10]);
-    let dir = tempfile::tempdir().unwrap();
-    let mut config = without_engine(dir.path(), []);
+    let mut config = place.config([]);
     config.platform = vec![quick("passing", passing, 10), quick("wrong", wrong, 10), quick("stubborn", stubborn, 3)];
     let gateway = Running::start(config).await;
     for name in ["passing", "wrong", "stubborn"] {
@@ -124,35 +120,7 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_final() {
     gateway.stop().await;
 }
 
-#[tokio::test]
-async fn the_answer_goes_to_the_callback_with_all_its_headers() {
-    let (router, mut calls) = witness();
-    let (callback, mut callbacks) = witness();
-    let (wrong, _) = flaky(&[400]);
-    let dir = tempfile::tempdir().unwrap();
-    let functions = [("witness", router), ("callback", callback), ("wrong", wrong)];
-    let gateway = Running::start(without_engine(dir.path(), functions)).await;
-    let to = gateway.at("/function/callback/here");
-    let post =
-        |name: &str| gateway.http.post(gateway.at(&format!("/async-function/{name}"))).header("x-callback-url", &to);
-    post("witness").header("x-call-id", "c1").send().await.unwrap();
-    let (head, _) = calls.recv().await.unwrap();
-    assert!(!head.headers.contains_key("x-callback-url"), "the function does not see it");
-    let (head, body) = callbacks.recv().await.unwrap();
-    assert_eq!((head.method.as_str(), head.uri.path(), body.as_slice()), ("POST", "/here", b"answer".as_slice()));
-    let header = |headers: &HeaderMap, name: &str| headers[name].to_str().unwrap().to_owned();
-    assert_eq!(header(&head.headers, "x-call-id"), "c1");
-    assert_eq!(header(&head.headers, "x-function-name"), "witness");
-    assert_eq!(header(&head.headers, "x-function-status"), "200");
-    assert_eq!(header(&head.headers, "x-own"), "1");
-    assert!(header(&head.headers, "x-duration-seconds").parse::<f64>().unwrap() < 60.0);
-    post("wrong").send().await.unwrap();
-    assert_eq!(header(&callbacks.recv().await.unwrap().0.headers, "x-function-status"), "400");
-    gateway.stop().await;
-}
-
-#[tokio::test]
-async fn a_slow_function_does_not_block_the_others_and_keeps_its_limit() {
+pub(crate) async fn a_slow_function_does_not_block_the_others_and_keeps_its_limit(place: &Place) {
     let running = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&running);
     let slow = post(move || {
@@ -160,8 +128,7 @@ async fn a_slow_function_does_not_block_the_others_and_keeps_its_limit() {
         std::future::pending::<()>()
     });
     let (router, mut seen) = witness();
-    let dir = tempfile::tempdir().unwrap();
-    let mut config = without_engine(dir.path(), [("quick", router)]);
+    let mut config = place.config([("quick", router)]);
     config.async_concurrency = 2;
     config
         .platform
@@ -179,8 +146,7 @@ async fn a_slow_function_does_not_block_the_others_and_keeps_its_limit() {
     // The slow calls never end: stopping would wait for them, and the process ends anyway.
 }
 
-#[tokio::test]
-async fn a_repeated_call_runs_once_and_calls_survive_a_restart() {
+pub(crate) async fn a_repeated_call_runs_once_and_calls_survive_a_restart(place: &Place) {
     let hold = Arc::new(tokio::sync::Semaphore::new(0));
     let (gate, count) = (Arc::clone(&hold), Arc::new(AtomicUsize::new(0)));
     let calls = Arc::clone(&count);
@@ -192,9 +158,8 @@ async fn a_repeated_call_runs_once_and_calls_survive_a_restart() {
             StatusCode::OK
         }
     });
-    let dir = tempfile::tempdir().unwrap();
     let config = || {
-        let mut config = without_engine(dir.path(), []);
+        let mut config = place.config([]);
         let router = Router::new().route("/", held.clone());
         config.platform.push(PlatformFunction { concurrency: 1, ..PlatformFunction::new("held", router) });
         config

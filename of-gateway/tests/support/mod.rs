@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "test helper")]
 #![allow(dead_code, reason = "each test program uses a part")]
 
+#[path = "../../../queue/tests/support/nats.rs"]
+pub(crate) mod nats;
 pub(crate) mod program;
 pub(crate) mod prometheus;
 

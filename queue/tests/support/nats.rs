@@ -64,7 +64,7 @@ impl NatsServer {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("nats-server is installed (scripts/setup test)");
+            .unwrap_or_else(|error| panic!("nats-server cannot be started ({error}); scripts/setup test installs it"));
         self.child = Some(child);
     }
 
