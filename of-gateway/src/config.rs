@@ -84,6 +84,8 @@ pub struct Config {
     pub namespace: String,
     /// How containers are reached.
     pub reach: Reach,
+    /// A directory in memory, in which secrets are put for functions to see; `/run` or `/dev/shm` where unset.
+    pub secrets_mount_dir: Option<PathBuf>,
     /// What functions are kept from.
     pub isolation: Isolation,
     /// The gateway's port on the functions' network.
@@ -144,6 +146,7 @@ impl Config {
             password,
             namespace: sdk::gateway::DEFAULT_NAMESPACE.to_owned(),
             reach: Reach::of_this_system(),
+            secrets_mount_dir: None,
             isolation: Isolation::default(),
             inside: Inside::default(),
             limits: DefaultLimits { memory: "128Mi".to_owned(), cpu: "500m".to_owned(), pids: 256 },
@@ -191,6 +194,7 @@ impl Config {
                 Err(r.invalid("function_namespace", "must be an RFC 1123 label"))
             }
         });
+        let secrets_mount_dir = r.optional::<PathBuf>("secrets_mount_dir");
         let (isolation, inside) = (Isolation::from_env(&r), Inside::from_env(&r));
         let upstream_timeout = r.duration_or("upstream_timeout", defaults.upstream_timeout);
         let rollout_timeout = r.duration_or("rollout_timeout", defaults.rollout_timeout);
@@ -222,6 +226,7 @@ impl Config {
             password: password?,
             namespace: namespace?,
             reach: if published? { Reach::PublishedPort } else { Reach::ContainerIp },
+            secrets_mount_dir: secrets_mount_dir?,
             isolation: isolation?,
             inside: inside?,
             upstream_timeout: upstream_timeout?,

@@ -5,6 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::config::Config;
 use crate::engine::{Engine, EngineError};
 use crate::instance::{self, InstanceError};
+use crate::secrets;
 
 /// Containers removed side by side.
 const PARALLEL: usize = 8;
@@ -27,13 +28,18 @@ pub enum PurgeError {
     /// The engine did not do it.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The secrets' copies in memory cannot be removed.
+    #[error("the copies of secrets in memory cannot be removed")]
+    Secrets(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Removes all containers and networks of the installation in this data directory. The gateway must not be running.
+/// Removes all containers and networks, and what is in memory or in the firewall, of the installation in this data directory. The gateway must not be running.
 pub async fn purge(config: &Config) -> Result<Removed, PurgeError> {
     let Some(id) = instance::read(&config.data_dir)? else { return Ok(Removed::default()) };
-    let engine = Engine::new(config, id);
+    let engine = Engine::new(config, id.clone());
     let found = engine.list(None).await?;
     stream::iter(&found).map(Ok).try_for_each_concurrent(PARALLEL, |container| engine.remove(&container.id)).await?;
-    Ok(Removed { containers: found.len(), networks: engine.remove_networks().await? })
+    let networks = engine.remove_networks().await?;
+    secrets::clear(config.secrets_mount_dir.as_deref(), &id).map_err(|error| PurgeError::Secrets(error.into()))?;
+    Ok(Removed { containers: found.len(), networks })
 }

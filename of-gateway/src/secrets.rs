@@ -1,7 +1,9 @@
 //! Secrets as files that functions get to see, read-only, under `/var/openfaas/secrets`.
 //!
-//! The directory is closed to everybody else (0700); the files in it are readable (0444), because a function's
-//! process runs as any user. A running container keeps the value it was started with.
+//! They are kept in the data directory, closed to everybody else, and copied into memory for containers to see (see
+//! [`mount`]). A running container keeps the value it was started with.
+
+mod mount;
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
@@ -14,6 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sdk::gateway::Secret;
 use secrecy::{ExposeSecret as _, SecretSlice};
+
+use self::mount::Mount;
+pub(crate) use self::mount::{MountError, clear};
 
 const MAX_NAME: usize = 253;
 /// As in Kubernetes.
@@ -34,17 +39,22 @@ pub(crate) enum SecretsError {
     Encoding,
     #[error("cannot access the secret file {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Mount(#[from] MountError),
 }
 
 pub(crate) struct Secrets {
     /// Holds a directory for each namespace.
     root: PathBuf,
+    /// `None` where containers see the files themselves: the engine runs in a virtual machine.
+    mount: Option<Mount>,
     /// Looking and writing belong together.
     writing: Mutex<()>,
 }
 
 impl Secrets {
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, SecretsError> {
+    /// Opens the directory, and makes the copies in memory that functions of before need.
+    pub(crate) fn open(data_dir: &Path, mount_dir: Option<&Path>, instance: &str) -> Result<Self, SecretsError> {
         let root = data_dir.join("secrets");
         let at = |source| SecretsError::Io { path: root.clone(), source };
         make(&root)?;
@@ -52,7 +62,24 @@ impl Secrets {
         let root = root.canonicalize().map_err(at)?;
         fs::set_permissions(&root, Permissions::from_mode(0o700))
             .map_err(|source| SecretsError::Io { path: root.clone(), source })?;
-        Ok(Self { root, writing: Mutex::default() })
+        let mount = if cfg!(target_os = "linux") { Some(Mount::open(mount_dir, instance)?) } else { None };
+        let secrets = Self { root, mount, writing: Mutex::default() };
+        secrets.restore()?;
+        Ok(secrets)
+    }
+
+    /// Makes the copies in memory agree with what is kept: they may be lost, and containers cannot be started without.
+    pub(crate) fn restore(&self) -> Result<(), SecretsError> {
+        let Some(mount) = &self.mount else { return Ok(()) };
+        let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let at = |source| SecretsError::Io { path: self.root.clone(), source };
+        for namespace in mount::names(&self.root).map_err(at)? {
+            for name in self.names(&namespace)? {
+                let kept = self.path(&namespace, &name)?;
+                mount.copy(&kept, &namespace, &name).map_err(|source| SecretsError::Io { path: kept, source })?;
+            }
+        }
+        mount.weed(|namespace, name| self.path(namespace, name).is_ok_and(|kept| kept.exists())).map_err(at)
     }
 
     pub(crate) fn create(&self, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
@@ -61,7 +88,7 @@ impl Secrets {
         if path.exists() {
             return Err(SecretsError::Exists(secret.name.clone()));
         }
-        write(&path, secret)
+        self.write(&path, namespace, secret)
     }
 
     pub(crate) fn update(&self, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
@@ -70,15 +97,35 @@ impl Secrets {
         if !path.exists() {
             return Err(SecretsError::Missing(secret.name.clone()));
         }
-        write(&path, secret)
+        self.write(&path, namespace, secret)
+    }
+
+    fn write(&self, path: &Path, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
+        write(path, secret)?;
+        self.show(path, namespace, &secret.name).map(drop)
+    }
+
+    /// The file that containers are to see.
+    fn show(&self, kept: &Path, namespace: &str, name: &str) -> Result<PathBuf, SecretsError> {
+        let Some(mount) = &self.mount else { return Ok(kept.to_owned()) };
+        let path = mount.path(namespace, name);
+        match mount.copy(kept, namespace, name) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(SecretsError::Io { path, source }),
+        }
     }
 
     pub(crate) fn delete(&self, namespace: &str, name: &str) -> Result<(), SecretsError> {
+        let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = self.path(namespace, name)?;
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SecretsError::Missing(name.to_owned())),
-            other => other.map_err(|source| SecretsError::Io { path, source }),
-        }
+        let removed = match fs::remove_file(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(SecretsError::Missing(name.to_owned()));
+            }
+            Err(source) => Err(source),
+            Ok(()) => self.mount.as_ref().map_or(Ok(()), |mount| mount.remove(namespace, name)),
+        };
+        removed.map_err(|source| SecretsError::Io { path, source })
     }
 
     /// All names in a namespace, sorted.
@@ -110,7 +157,7 @@ impl Secrets {
                 meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             // The clock of file times is coarse; but a file never takes the inode of the one it replaces.
             stamp.push_str(&format!("{name}@{}.{};", written.as_nanos(), meta.ino()));
-            files.push((name.clone(), path));
+            files.push((name.clone(), self.show(&path, namespace, name)?));
         }
         Ok((files, stamp))
     }
@@ -143,6 +190,7 @@ fn write(path: &Path, secret: &Secret) -> Result<(), SecretsError> {
         // The dot keeps a file that a crash left behind out of the list.
         let mut file = tempfile::Builder::new().prefix(".").tempfile_in(dir)?;
         file.write_all(value.expose_secret())?;
+        // Containers of earlier releases see these files themselves, and run as any user.
         file.as_file().set_permissions(Permissions::from_mode(0o444))?;
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -167,6 +215,12 @@ fn valid(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// With its copies in a directory of the test's own, which has to be in memory.
+    fn open(dir: &Path) -> (Secrets, tempfile::TempDir) {
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        (Secrets::open(dir, Some(memory.path()), "0123abcd").unwrap(), memory)
+    }
+
     const NS: &str = "openfaas-fn";
 
     fn secret(name: &str, value: &str) -> Secret {
@@ -176,11 +230,12 @@ mod tests {
     #[test]
     fn a_secret_is_created_updated_and_deleted() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path()).unwrap();
+        let (secrets, memory) = open(dir.path());
         secrets.create(NS, &secret("key", "one")).unwrap();
         assert!(matches!(secrets.create(NS, &secret("key", "x")), Err(SecretsError::Exists(_))));
         let (files, stamp) = secrets.files(NS, &["key".to_owned()]).unwrap();
         assert_eq!(fs::read_to_string(&files[0].1).unwrap(), "one");
+        assert!(files[0].1.starts_with(memory.path()), "what containers see is in memory");
         assert_eq!(fs::metadata(&files[0].1).unwrap().permissions().mode() & 0o777, 0o444);
         let raw = Secret { raw_value: STANDARD.encode([0, 255]), ..secret("key", "ignored") };
         secrets.update(NS, &raw).unwrap();
@@ -195,9 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn copies_that_are_lost_come_back_and_those_of_nothing_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let (secrets, memory) = open(dir.path());
+        secrets.create(NS, &secret("key", "one")).unwrap();
+        secrets.create(NS, &secret("other", "two")).unwrap();
+        let shown = |name: &str| memory.path().join("of-gateway-0123abcd").join(NS).join(name);
+        fs::remove_dir_all(memory.path().join("of-gateway-0123abcd")).unwrap();
+        secrets.files(NS, &["key".to_owned()]).unwrap();
+        assert!(shown("key").exists() && !shown("other").exists(), "a deployment needs its own");
+        secrets.restore().unwrap();
+        assert_eq!(fs::read(shown("other")).unwrap(), b"two");
+        fs::remove_file(dir.path().join("secrets").join(NS).join("other")).unwrap();
+        drop(secrets);
+        Secrets::open(dir.path(), Some(memory.path()), "0123abcd").unwrap();
+        assert!(shown("key").exists() && !shown("other").exists());
+    }
+
+    #[test]
     fn names_cannot_leave_the_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path()).unwrap();
+        let (secrets, _memory) = open(dir.path());
         for name in ["", ".", "..", "../x", "a/b", ".hidden", "a b", &"x".repeat(254)] {
             assert!(matches!(secrets.create(NS, &secret(name, "v")), Err(SecretsError::Name(_))), "{name}");
         }

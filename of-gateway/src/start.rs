@@ -60,7 +60,7 @@ impl Gateway {
         let instance = instance::read_or_make(&config.data_dir)?;
         // First of all, because its lock keeps a second gateway away from everything else in the directory.
         let queue = queue(&config).await?;
-        let secrets = Secrets::open(&config.data_dir)
+        let secrets = Secrets::open(&config.data_dir, config.secrets_mount_dir.as_deref(), &instance)
             .map_err(|source| StartError::Secrets { data_dir: config.data_dir.clone(), source: source.into() })?;
         let namespaces = Namespaces::open(&config.data_dir, &config.namespace)
             .map_err(|source| StartError::Namespaces(source.into()))?;

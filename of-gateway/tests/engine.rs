@@ -36,4 +36,6 @@ mod registry;
 mod restart;
 #[path = "engine/scaling.rs"]
 mod scaling;
+#[path = "engine/secrets.rs"]
+mod secrets;
 mod support;

@@ -53,6 +53,16 @@ impl EngineError {
         }
     }
 
+    /// Says what is behind a file that the engine does not see although it is there.
+    pub(super) fn with_hint(mut self) -> Self {
+        if let Self::Refused { message, .. } = &mut self
+            && message.contains("bind source path does not exist")
+        {
+            message.push_str("; where the gateway runs in a container, the engine sees only what is mounted at the same path");
+        }
+        self
+    }
+
     /// Whether the engine says that the thing does not exist.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })

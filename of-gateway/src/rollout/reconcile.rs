@@ -81,6 +81,7 @@ async fn follow(app: &Arc<App>, again: bool) -> Result<(), EngineError> {
             },
             _ = look.tick() => {
                 guarded(app.engine.look_after_network().await)?;
+                start::restore_secrets(app).await;
                 all(app).await?;
             }
         }
@@ -244,7 +245,7 @@ async fn keep_live(app: &Arc<App>, name: &FunctionId, live: &[Found]) -> Result<
         let replica = same.cloned().unwrap_or_else(|| Replica::new(container.id.clone(), container.record.index, None));
         if !container.running {
             replica.set_upstream(None);
-            start::again(app, &container.id).await?;
+            start_known(app, name, &container.id).await?;
         }
         if !container.address.is_some_and(|at| replica.answers_at(at)) {
             moved.push((Arc::clone(&replica), container.address));
@@ -267,6 +268,18 @@ async fn keep_live(app: &Arc<App>, name: &FunctionId, live: &[Found]) -> Result<
     Ok(())
 }
 
+/// One that cannot be started is told of, and tried again while it is watched; the others are none the worse for it.
+async fn start_known(app: &Arc<App>, name: &FunctionId, container: &str) -> Result<(), EngineError> {
+    match start::again(app, container).await {
+        Err(error @ EngineError::Refused { .. }) => {
+            app.troubles.cannot_start(container, error.to_string());
+            tracing::warn!(function = %name, container, %error, "A container cannot be started.");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 /// One that answers at once is used at once; another is watched until it does.
 async fn take_address(app: &Arc<App>, name: &FunctionId, replica: &Arc<Replica>, address: Option<SocketAddr>) {
     replica.set_upstream(None);
@@ -275,6 +288,7 @@ async fn take_address(app: &Arc<App>, name: &FunctionId, replica: &Arc<Replica>,
         && let Some(containers) = function.containers()
         && ready::ask_ready(address, &containers.settings.probes).await.is_ok()
     {
+        app.troubles.answers(&replica.id);
         return replica.set_upstream(Some(transit::container(address)));
     }
     if replica.begin_watch() {

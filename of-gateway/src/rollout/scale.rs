@@ -109,7 +109,7 @@ async fn grow(app: &Arc<App>, function: &Function, containers: &Containers, want
 }
 
 async fn unpark(
-    app: &App,
+    app: &Arc<App>,
     function: &Function,
     containers: &Containers,
     parked: &Replica,

@@ -9,6 +9,7 @@ use super::ready;
 use crate::app::App;
 use crate::engine::{EngineError, Role, Template};
 use crate::functions::{Replica, Settings};
+use crate::invoke::Chain;
 use crate::problem::Problem;
 use crate::rollout::NotReady;
 use crate::transit::{self, Container};
@@ -65,9 +66,18 @@ async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Contai
     Ok(transit::container(ready::wait(app, function, id, &probes).await?))
 }
 
-/// Starts a container of before.
-pub(super) async fn again(app: &App, id: &str) -> Result<(), EngineError> {
+/// Starts a container of before. The files of its secrets may be gone since.
+pub(super) async fn again(app: &Arc<App>, id: &str) -> Result<(), EngineError> {
+    restore_secrets(app).await;
     app.engine.start(id).await
+}
+
+/// Files are read and written, so this happens off the threads that serve. Containers without secrets need none.
+pub(super) async fn restore_secrets(app: &Arc<App>) {
+    let owned = Arc::clone(app);
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || owned.secrets.restore()).await {
+        tracing::error!(error = %Chain(&error), "Secrets cannot be put where functions see them.");
+    }
 }
 
 /// The new name is what makes a container live, so it comes last.

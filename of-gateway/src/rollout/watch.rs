@@ -87,7 +87,7 @@ fn patience(app: &App, probes: &Probes) -> Duration {
 }
 
 /// Starts a container that is stopped, and anew one that hangs; `false` if there is none.
-async fn wake(app: &App, function: &FunctionId, replica: &Replica, probes: &Probes) -> Result<bool, EngineError> {
+async fn wake(app: &Arc<App>, function: &FunctionId, replica: &Replica, probes: &Probes) -> Result<bool, EngineError> {
     let Some(process) = app.engine.process(&replica.id).await? else { return Ok(false) };
     if process.stopped {
         start::again(app, &replica.id).await?;
