@@ -11,6 +11,8 @@ mod letters;
 mod management;
 #[path = "api/metrics.rs"]
 mod metrics;
+#[path = "api/nats.rs"]
+mod nats;
 #[path = "api/place.rs"]
 mod place;
 #[path = "api/retries.rs"]

@@ -26,6 +26,8 @@ mod metrics;
 mod namespaces;
 #[path = "engine/own_engine.rs"]
 mod own_engine;
+#[path = "engine/queued.rs"]
+mod queued;
 #[path = "engine/recovery.rs"]
 mod recovery;
 #[path = "engine/refused.rs"]

@@ -77,6 +77,7 @@ async fn wrong_requests_are_refused_in_sentences() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Running::start(without_engine(dir.path(), [("hello", hello())])).await;
     let secret = json!({"service": "f", "image": "x", "secrets": ["absent"]});
+    let annotated = |name: &str, value: &str| json!({"service": "f", "image": "x", "annotations": {name: value}});
     for (spec, part) in [
         (json!({"service": "Bad_Name", "image": "x"}), "Bad_Name"),
         (json!({"service": "a".repeat(64), "image": "x"}), "at most 63"),
@@ -86,10 +87,12 @@ async fn wrong_requests_are_refused_in_sentences() {
         (json!({"service": "f", "image": "x", "limits": {"cpu": "-1"}}), "500m"),
         (json!({"service": "f", "image": "x", "envVars": {"a=b": "c"}}), "a=b"),
         (json!({"service": "f", "image": "x", "labels": {"com.openfaas.scale.max": "x"}}), "com.openfaas.scale.max"),
-        (
-            json!({"service": "f", "image": "x", "annotations": {"com.openfaas.upstream_timeout": "x"}}),
-            "com.openfaas.upstream_timeout",
-        ),
+        (annotated("com.openfaas.upstream_timeout", "x"), "com.openfaas.upstream_timeout"),
+        (annotated("com.openfaas.queue", "a.b"), "com.openfaas.queue"),
+        (annotated("com.openfaas.retry.attempts", "many"), "com.openfaas.retry.attempts"),
+        (annotated("com.openfaas.retry.codes", "200"), "com.openfaas.retry.codes"),
+        (annotated("com.openfaas.retry.min_wait", "soon"), "com.openfaas.retry.min_wait"),
+        (annotated("com.openfaas.retry.max_wait", "48h"), "at most 24h"),
         (secret, "the secret absent does not exist"),
         (json!({"image": "x"}), "service"),
         (json!([1]), "JSON"),

@@ -1,11 +1,12 @@
 //! Functions as callers of the gateway.
 
+use http::Method;
 use of_gateway::{Config, Inside, Isolation};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::bench::{Bench, with};
-use crate::support::Running;
+use crate::support::{Running, eventually};
 
 /// What a function is answered that sends this request: status and body.
 async fn call(gateway: &Running, from: &str, method: &str, peer: &str, path: &str) -> String {
@@ -83,6 +84,35 @@ async fn functions_call_those_of_their_own_owner_only() {
             assert_eq!(get(&gateway, name, &format!("/function/{own}/status")).await[..4], *"200 ");
         }
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn functions_have_nobody_called_back_whom_they_may_not_call() {
+    let bench = Bench::set_up().await;
+    let gateway = bench.gateway().await;
+    gateway.deployed(&owned(&bench, "bob-c", "2")).await;
+    let before = gateway.function("bob-c").await.get("invocationCount").cloned();
+    for (callback, status) in [
+        ("http://gateway:8080/function/alice-a/log/called-back", "202"),
+        ("http://gateway.openfaas:8080/function/bob-c/version", "400"),
+        ("http://gateway:8080/async-function/bob-c", "400"),
+        ("http://127.0.0.1:8080/system/functions", "400"),
+        ("http://bob-c:8080/", "202"),
+    ] {
+        let spec = with(owned(&bench, "alice-a", "1"), json!({"envVars": {"CALLBACK": callback}}));
+        gateway.deployed(&spec).await;
+        let queued = call(&gateway, "alice-a", "POST", "gateway:8080", "/async-function/alice-a/version").await;
+        assert!(queued.starts_with(status), "{callback}: {queued}");
+        if callback.contains("called-back") {
+            eventually("the callback", async || {
+                let logs = gateway.system(Method::GET, "/system/logs?name=alice-a").send().await.ok()?;
+                logs.text().await.ok()?.contains("called-back").then_some(())
+            })
+            .await;
+        }
+    }
+    assert_eq!(gateway.function("bob-c").await.get("invocationCount").cloned(), before);
     gateway.stop().await;
 }
 

@@ -12,7 +12,7 @@ async fn start(bench: &Bench) -> Program {
     Start::new(bench.dir.path(), SOCKET).run().await
 }
 
-async fn deploy(program: &Program, spec: &Value) -> Option<u16> {
+pub(crate) async fn deploy(program: &Program, spec: &Value) -> Option<u16> {
     let request = program.system(Method::POST, "/system/functions").json(spec);
     Some(request.send().await.ok()?.status().as_u16())
 }
@@ -47,25 +47,4 @@ async fn killed_at_any_moment_of_a_deployment_there_is_one_container_after_it() 
         assert!(!found[0].0.ends_with("-new") && found[0].2 == "running", "{found:?}");
         before = live;
     }
-}
-
-#[tokio::test]
-async fn calls_queued_for_a_container_survive_the_kill() {
-    let bench = Bench::set_up().await;
-    let program = start(&bench).await;
-    assert_eq!(deploy(&program, &bench.spec("victim")).await, Some(202));
-    for n in 0..20 {
-        // Each takes two seconds, so that none can have ended when the program is killed.
-        let call =
-            program.http.post(format!("{}/async-function/victim/slow", program.url)).header("x-call-id", n.to_string());
-        assert_eq!(call.send().await.unwrap().status(), 202);
-    }
-    drop(program);
-    let program = start(&bench).await;
-    let count = async || {
-        let request = program.system(Method::GET, "/system/function/victim");
-        let shown: Value = request.send().await.ok()?.json().await.ok()?;
-        (shown["invocationCount"].as_f64()? >= 20.0).then_some(())
-    };
-    eventually("all calls to be made", count).await;
 }

@@ -61,7 +61,8 @@ sub events {
 sub call {
     my ($method, $peer, $path) = @_;
     my $server = IO::Socket::INET->new(PeerAddr => $peer, Timeout => 2) or return 'not reached';
-    print $server "$method $path HTTP/1.1\r\nHost: $peer\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    my $callback = $ENV{CALLBACK} ? "X-Callback-Url: $ENV{CALLBACK}\r\n" : '';
+    print $server "$method $path HTTP/1.1\r\nHost: $peer\r\n${callback}Connection: close\r\nContent-Length: 0\r\n\r\n";
     local $/;
     my ($head, $body) = split /\r\n\r\n/, <$server> // '', 2;
     return join ' ', ($head // '') =~ m{^HTTP/1.1 (\d+)}, $body // '';

@@ -40,7 +40,17 @@ impl JetStream {
         let message = message.clone().message_id(nuid::next().as_str()).expected_last_subject_sequence(0);
         let mut pauses = self.streams.server.pauses();
         loop {
-            self.streams.ensure(&lane.queue).await?;
+            match self.streams.ensure(&lane.queue).await {
+                Ok(()) => {}
+                // It may be starting.
+                Err(error @ QueueError::Unreachable { .. }) => {
+                    if pauses.next().await {
+                        continue;
+                    }
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
             let failure = match self.streams.server.publish(subject, message.clone()).await {
                 Ok(_) => return Ok(Enqueued::New),
                 Err(failure) if failure.is(ErrorCode::STREAM_WRONG_LAST_SEQUENCE) => return Ok(Enqueued::Known),
