@@ -130,6 +130,8 @@ pub struct Config {
     pub max_connections: usize,
     /// The longest a followed log stays open.
     pub log_timeout: Duration,
+    /// How late a missed run of a function is still made up.
+    pub cron_missed_window: Duration,
     /// Whether each request is logged.
     pub access_log: bool,
     /// Functions that run in this process.
@@ -174,6 +176,7 @@ impl Config {
             max_queued: 200_000,
             max_connections: 8192,
             log_timeout: 60 * MINUTE,
+            cron_missed_window: 60 * MINUTE,
             access_log: false,
             platform: Vec::new(),
         }
@@ -215,6 +218,7 @@ impl Config {
         let scale_calm = r.duration_or("scale_down_after", defaults.scaling.calm);
         let hold = r.duration_or("hold_timeout", defaults.scaling.hold);
         let quota = Quota::from_env(&r);
+        let cron_missed_window = r.duration_or("cron_missed_window", defaults.cron_missed_window);
         let access_log = r.flag("access_log", defaults.access_log);
         let queueing = Queueing::from_env(&r);
         let published = r.flag("publish_ports", defaults.reach == Reach::PublishedPort);
@@ -245,6 +249,7 @@ impl Config {
             async_concurrency_per_function: per_function?,
             max_body: max_body?,
             max_async_body: max_async_body?,
+            cron_missed_window: cron_missed_window?,
             access_log: access_log?,
             ..defaults
         })

@@ -13,6 +13,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
+use tracing::{Instrument as _, Span};
 use upstream::{ForwardError, Limits, is_upgrade, strip_hop_by_hop, try_forward};
 
 use crate::answer::text;
@@ -66,10 +67,16 @@ pub(crate) async fn sync(
     *request.uri_mut() = uri;
     let marks = Marks::stamp(request.headers_mut(), peer);
     let request_type = request.headers().get(CONTENT_TYPE).cloned();
-    let mut response = call(app, &function, request).await;
+    let span = span(&function.id, marks.call_id.to_str().unwrap_or_default());
+    let mut response = call(app, &function, request).instrument(span).await;
     fall_back_on_type(&mut response, request_type);
     marks.put_on(response.headers_mut());
     response
+}
+
+/// What is logged in the course of a call belongs to it.
+pub(crate) fn span(function: &FunctionId, call_id: &str) -> Span {
+    tracing::debug_span!("call", %function, call_id)
 }
 
 /// Calls a function with a request whose path is the function's own.

@@ -6,6 +6,7 @@ mod app;
 mod auth;
 mod call_id;
 pub mod config;
+mod cron;
 mod engine;
 mod enqueue;
 mod functions;

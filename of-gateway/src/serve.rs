@@ -14,7 +14,7 @@ use crate::inside;
 use crate::port::{self, Door, Port};
 use crate::rollout::{health, reconcile};
 use crate::start::Gateway;
-use crate::{scaling, worker};
+use crate::{cron, scaling, worker};
 
 /// Tells a gateway to end, and how. Clones tell the same gateway.
 #[derive(Debug, Clone)]
@@ -112,6 +112,7 @@ impl Gateway {
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
         let health = tokio::spawn(health::run(Arc::clone(&app)));
+        let cron = tokio::spawn(cron::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
         let inside = inside::listen(Arc::clone(&app), port.listener.local_addr()?, orders.clone());
         let inside = tokio::spawn(inside);
@@ -126,6 +127,7 @@ impl Gateway {
             }
         }
         app.closing.cancel();
+        cron.await?;
         let mut connections = port.await?;
         connections.extend(inside.await?);
         app.shutdown.cancel();

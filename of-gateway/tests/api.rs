@@ -1,10 +1,14 @@
 //! The gateway's HTTP interface over functions in the process; no engine is needed.
 #![expect(clippy::unwrap_used, reason = "a test program")]
 
+#[path = "api/access.rs"]
+mod access;
 #[path = "api/asynchronous.rs"]
 mod asynchronous;
 #[path = "api/callbacks.rs"]
 mod callbacks;
+#[path = "api/cron.rs"]
+mod cron;
 #[path = "api/letters.rs"]
 mod letters;
 #[path = "api/management.rs"]

@@ -3,6 +3,7 @@
 use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
+use crate::cron::Schedule;
 use crate::engine::{Record, Template, cpu, memory};
 use crate::functions::{FunctionId, Settings, valid_name};
 use crate::problem::Problem;
@@ -29,6 +30,7 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
         )));
     }
     environment(&spec)?;
+    Schedule::of(&spec.annotations).map_err(Problem::Invalid)?;
     Settings::of(&spec).map_err(Problem::Invalid)?;
     let limits = spec.limits.clone().unwrap_or_default();
     let defaults = &app.config.limits;

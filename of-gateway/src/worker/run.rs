@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use queue::{Call, Verdict, millis, now_ms};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::annotations::Asynchronous;
 use super::answer::{Kept, NotKept};
@@ -107,7 +108,8 @@ async fn attempt(app: &Arc<App>, call: &Call, function: Option<&Function>, retry
         Err((reason, again)) => return Outcome::failed(StatusCode::BAD_REQUEST, reason, again, began),
     };
     let limit = invoke::limit(app, function);
-    let (head, body) = invoke::call(app, function, request).await.into_parts();
+    let span = invoke::span(&function.id, &call.head.call_id);
+    let (head, body) = invoke::call(app, function, request).instrument(span).await.into_parts();
     let body = match timeout(limit, Kept::read(body, callback::is_wanted(call), &app.config.data_dir)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) => {
