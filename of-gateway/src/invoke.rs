@@ -114,6 +114,8 @@ async fn to_container(
 ) -> Response<Bare> {
     let limit = containers.settings.timeout.unwrap_or(app.config.upstream_timeout);
     let max_body = containers.settings.max_body.unwrap_or(app.config.max_body);
+    // For the log: the request itself may be gone by then.
+    let call_id = request.headers().get(X_CALL_ID).cloned();
     let mut request = request.map(|body| body.streamed(max_body, limit));
     let mut tries = Tries::default();
     loop {
@@ -136,7 +138,7 @@ async fn to_container(
         match unanswered.unsent {
             Some(unsent) if tries.again(app.config.scaling.hold).await => request = unsent,
             _ => {
-                tracing::warn!(function = %id, error = %Chain(&unanswered.error), "A call got no answer.");
+                tracing::warn!(function = %id, ?call_id, error = %Chain(&unanswered.error), "A call got no answer.");
                 return unanswered_response(max_body, &unanswered.error).map(Either::Right);
             }
         }
