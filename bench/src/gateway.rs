@@ -1,130 +1,99 @@
-//! The gateway's proxying: one function in a container, called through the gateway and through nginx.
+//! The gateway with a container engine: the program itself, measured from outside, beside what does the same without it.
 
-use std::collections::HashMap;
-use std::path::Path;
+mod cold;
+mod deploy;
+mod image;
+mod load;
+mod messages;
+mod nats;
+mod plain;
+mod program;
+mod proxy;
+mod rolling;
+mod sqlite;
+mod zero;
 
-use anyhow::{Context, Result, ensure};
-use bollard::query_parameters::{BuildImageOptionsBuilder, ListContainersOptionsBuilder, RemoveImageOptionsBuilder};
-use bollard::{API_DEFAULT_VERSION, Docker};
-use futures_util::TryStreamExt;
-use serde_json::json;
-use tokio::runtime::Runtime;
+use std::time::{Duration, Instant};
 
-use crate::child::Process;
-use crate::nginx::Nginx;
+use anyhow::{Result, ensure};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use self::image::Image;
 use crate::report::{Report, Row, median};
-use crate::servers::Server;
-use crate::servers::containers::{LOGIN, config};
-use crate::wrk;
 
-const ROUNDS: usize = 5;
-const FUNCTION: &str = "hello";
-const PORT: u16 = 8080;
-const DOCKERFILE: &str = "FROM debian:bookworm-slim\nCOPY function-server /function-server\nUSER 1000\nENTRYPOINT [\"/function-server\", \"hyper\"]\n";
+/// Groups of rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rows {
+    /// Proxying, beside nginx.
+    Proxy,
+    /// Deployments and updates, beside `docker run`.
+    Deploy,
+    /// The first call of a function that is scaled to zero, beside `docker start`.
+    Cold,
+    /// Hundreds of functions that are scaled to zero.
+    Zero,
+    /// Asynchronous calls on both stores, beside the stores alone.
+    Messages,
+    /// Updates under load, beside removing and deploying anew.
+    Rolling,
+}
 
-/// Measures line 4 of the budgets.
-pub(crate) fn measure(report: &mut Report) -> Result<()> {
-    let place = Place::make()?;
-    let gateway = Process::start(Server::Containers, &[("bench_directory", place.directory())])?;
-    place.runtime.block_on(place.deploy(&gateway.url))?;
-    let nginx = Nginx::in_front_of(&place.runtime.block_on(place.address())?)?;
-    let url = format!("{}function/{FUNCTION}", gateway.url);
-    let (mut ours, mut peers) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        ours.push(wrk::rate(&url, None)?);
-        peers.push(wrk::rate(&nginx.url, None)?);
+/// Measures one group.
+pub(crate) async fn measure(rows: Rows, report: &mut Report) -> Result<()> {
+    let image = Image::build().await?;
+    match rows {
+        Rows::Proxy => proxy::measure(&image, report).await,
+        Rows::Deploy => deploy::measure(&image, report).await,
+        Rows::Cold => cold::measure(&image, report).await,
+        Rows::Zero => zero::measure(&image, report).await,
+        Rows::Messages => messages::measure(&image, report).await,
+        Rows::Rolling => rolling::measure(&image, report).await,
     }
-    let ratio = median(ours.iter().zip(&peers).map(|(ours, peer)| ours / peer).collect());
-    report.add(Row {
-        what: "gateway, requests to one function in a container".to_owned(),
-        ours: format!("{:.0}/s", median(ours)),
-        peer: format!("nginx proxy_pass {:.0}/s", median(peers)),
+}
+
+/// For clearing up when something is dropped, which cannot wait otherwise.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    block_in_place(|| Handle::current().block_on(work))
+}
+
+/// How long anything may take to answer for the first time.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Asks again and again, and returns with the first good answer that says what is expected.
+async fn answered(client: &reqwest::Client, url: &str, expected: &str) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let last = match client.get(url).timeout(ANSWER_LIMIT).send().await {
+            Ok(answer) => {
+                let status = answer.status();
+                let text = answer.text().await.unwrap_or_default();
+                if status.is_success() && text == expected {
+                    return Ok(());
+                }
+                format!("{status} {text}")
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        ensure!(began.elapsed() < ANSWER_LIMIT, "{url} did not answer with {expected:?} in time: {last}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A row of the median time of two, in milliseconds.
+fn times(what: &str, ours: &[f64], peer: &str, peers: &[f64], most: f64) -> Row {
+    let ratio = median(ours.iter().zip(peers).map(|(ours, peer)| ours / peer).collect());
+    let time = median(ours.to_vec());
+    Row {
+        what: what.to_owned(),
+        ours: format!("{time:.0} ms"),
+        peer: format!("{peer} {:.0} ms", median(peers.to_vec())),
         ratio: format!("{ratio:.2}"),
-        budget: "≥ 0.8".to_owned(),
-        holds: ratio >= 0.8,
-    });
-    Ok(())
-}
-
-/// A gateway's data, and an image of this program as a function; both removed when dropped.
-struct Place {
-    runtime: Runtime,
-    docker: Docker,
-    data: tempfile::TempDir,
-    image: String,
-}
-
-impl Place {
-    fn make() -> Result<Self> {
-        let runtime = Runtime::new()?;
-        let data = tempfile::tempdir()?;
-        let engine = config(data.path()).engine;
-        let docker = runtime.block_on(async { Docker::connect_with_unix(&engine, 120, API_DEFAULT_VERSION) })?;
-        let place = Self { runtime, docker, data, image: format!("of-bench-{}:hello", std::process::id()) };
-        place.runtime.block_on(place.build())?;
-        Ok(place)
-    }
-
-    fn directory(&self) -> String {
-        self.data.path().display().to_string()
-    }
-
-    async fn build(&self) -> Result<()> {
-        let options = BuildImageOptionsBuilder::default().t(&self.image).rm(true).build();
-        let steps = self.docker.build_image(options, None, Some(bollard::body_full(context()?.into())));
-        let built = steps.try_collect::<Vec<_>>().await;
-        built.context("the image cannot be built: run scripts/engine start and scripts/base-images")?;
-        Ok(())
-    }
-
-    /// The function gets all cores, as nothing holds nginx back either.
-    async fn deploy(&self, gateway: &str) -> Result<()> {
-        let cores = std::thread::available_parallelism()?.to_string();
-        let environment = json!({"host": "0.0.0.0", "port": PORT.to_string()});
-        let order = json!({"service": FUNCTION, "image": self.image, "envVars": environment, "limits": {"cpu": cores}});
-        let request = sdk::http::client().post(format!("{gateway}system/functions")).json(&order);
-        let answer = request.basic_auth(LOGIN.0, Some(LOGIN.1)).send().await?;
-        let status = answer.status();
-        ensure!(status.is_success(), "the gateway refused the function with {status}: {}", answer.text().await?);
-        Ok(())
-    }
-
-    /// Where the function's container answers.
-    async fn address(&self) -> Result<String> {
-        let instance = std::fs::read_to_string(self.data.path().join("instance"))?;
-        let labels = vec![format!("of-gateway.instance={}", instance.trim())];
-        let options = ListContainersOptionsBuilder::default().filters(&HashMap::from([("label", labels)])).build();
-        let containers = self.docker.list_containers(Some(options)).await?;
-        let networks = containers.into_iter().find_map(|one| one.network_settings?.networks);
-        let endpoint = networks.into_iter().flatten().find_map(|(_, endpoint)| endpoint.ip_address);
-        Ok(format!("{}:{PORT}", endpoint.context("the function's container has no address")?))
+        budget: format!("≤ {most} ms"),
+        holds: time <= most,
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let options = RemoveImageOptionsBuilder::default().force(true).build();
-        let cleared = self.runtime.block_on(async {
-            let purged = of_gateway::purge(&config(self.data.path())).await;
-            let _ = self.docker.remove_image(&self.image, Some(options), None).await;
-            purged
-        });
-        if let Err(error) = cleared {
-            eprintln!("the function's container is left behind: {error}");
-        }
-    }
-}
-
-/// What the image is built from.
-fn context() -> Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(Vec::new());
-    // The engine does not know the form that files with holes get.
-    archive.sparse(false);
-    let mut header = tar::Header::new_gnu();
-    header.set_size(DOCKERFILE.len() as u64);
-    header.set_mode(0o644);
-    header.set_cksum();
-    archive.append_data(&mut header, Path::new("Dockerfile"), DOCKERFILE.as_bytes())?;
-    archive.append_path_with_name(crate::child::function_server()?, "function-server")?;
-    Ok(archive.into_inner()?)
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::child::resident_mib;
+use crate::child::{resident_mib, terminate};
 use crate::function::absolute;
 use crate::report::Report;
 
@@ -57,11 +57,7 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.0.id())
-            && let Some(pid) = rustix::process::Pid::from_raw(pid)
-        {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        terminate(&self.0);
         let _ = self.0.wait();
     }
 }

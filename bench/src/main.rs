@@ -17,7 +17,10 @@ mod wrk;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 
+use crate::gateway::Rows;
 use crate::report::Report;
 
 /// Measures the budgets of the design, each beside its peer.
@@ -50,6 +53,16 @@ enum What {
     Function,
     /// The gateway in front of one container, beside nginx in front of the same.
     Gateway,
+    /// Deployments and updates, beside `docker run`.
+    Deploy,
+    /// The first call of a function scaled to zero, beside `docker start`.
+    Cold,
+    /// 500 functions scaled to zero.
+    Zero,
+    /// Asynchronous calls on both stores, beside the stores alone.
+    Async,
+    /// Updates under load, beside removing and deploying anew.
+    Rolling,
     /// Memory of the whole platform at rest.
     Idle,
     /// Webhooks taken, beside a mere signature check.
@@ -75,28 +88,42 @@ fn main() -> ExitCode {
     }
 }
 
+/// What fails to be measured is a row too, so that the others can still be seen.
 fn measure(what: &[What]) -> anyhow::Result<Report> {
-    let wanted = |one| what.is_empty() || what.contains(&one);
     let mut report = Report::default();
     let runtime = tokio::runtime::Runtime::new()?;
-    if wanted(What::Push) {
-        runtime.block_on(push::measure_push(&mut report))?;
-    }
-    if wanted(What::Stack) {
-        runtime.block_on(push::measure_stack(&mut report))?;
-    }
-    drop(runtime);
-    if wanted(What::Function) {
-        function::measure(&mut report)?;
-    }
-    if wanted(What::Gateway) {
-        gateway::measure(&mut report)?;
-    }
-    if wanted(What::Idle) {
-        idle::measure(&mut report)?;
-    }
-    if wanted(What::Webhooks) {
-        webhooks::measure(&mut report)?;
+    let interrupted = CancellationToken::new();
+    let interrupt = interrupted.clone();
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupt.cancel();
+        }
+    });
+    for one in What::value_variants().iter().filter(|one| what.is_empty() || what.contains(one)) {
+        // Dropped, a measurement clears up behind itself.
+        match runtime.block_on(interrupted.run_until_cancelled(one.measure(&mut report))) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => report.add_failure(&format!("{one:?}").to_lowercase(), &error),
+            None => anyhow::bail!("interrupted"),
+        }
     }
     Ok(report)
+}
+
+impl What {
+    async fn measure(self, report: &mut Report) -> anyhow::Result<()> {
+        match self {
+            Self::Push => push::measure_push(report).await,
+            Self::Stack => push::measure_stack(report).await,
+            Self::Function => block_in_place(|| function::measure(report)),
+            Self::Gateway => gateway::measure(Rows::Proxy, report).await,
+            Self::Deploy => gateway::measure(Rows::Deploy, report).await,
+            Self::Cold => gateway::measure(Rows::Cold, report).await,
+            Self::Zero => gateway::measure(Rows::Zero, report).await,
+            Self::Async => gateway::measure(Rows::Messages, report).await,
+            Self::Rolling => gateway::measure(Rows::Rolling, report).await,
+            Self::Idle => block_in_place(|| idle::measure(report)),
+            Self::Webhooks => block_in_place(|| webhooks::measure(report)),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::child::free_port;
+use crate::child::{free_port, terminate};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -42,11 +42,7 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         // Not killed: its workers end only if it tells them to.
-        if let Ok(pid) = i32::try_from(self.child.id())
-            && let Some(pid) = rustix::process::Pid::from_raw(pid)
-        {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
+        terminate(&self.child);
         let _ = self.child.wait();
     }
 }

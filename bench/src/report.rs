@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// More of an error would tear the table apart.
+const LONGEST_CELL: usize = 60;
+
 /// Rows in the order in which they were measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -30,6 +33,20 @@ impl Report {
     pub(crate) fn add(&mut self, row: Row) {
         eprintln!("   {} — {} ({})", row.what, row.ours, if row.holds { "holds" } else { "MISSED" });
         self.rows.push(row);
+    }
+
+    /// Adds a row for what could not be measured.
+    pub(crate) fn add_failure(&mut self, what: &str, error: &anyhow::Error) {
+        eprintln!("   {what} was not measured: {error:#}");
+        let line: String = format!("{error:#}").lines().next().unwrap_or_default().chars().take(LONGEST_CELL).collect();
+        self.rows.push(Row {
+            what: what.to_owned(),
+            ours: format!("not measured: {line}"),
+            peer: String::new(),
+            ratio: String::new(),
+            budget: String::new(),
+            holds: false,
+        });
     }
 
     /// True if every budget holds.

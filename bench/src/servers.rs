@@ -1,6 +1,5 @@
 //! What is measured as a process of its own, because it is a service with a state: see `servers/`.
 
-pub(crate) mod containers;
 pub(crate) mod webhooks;
 
 use std::process::ExitCode;
@@ -12,8 +11,6 @@ use clap::ValueEnum;
 pub(crate) enum Server {
     /// The gateway with `github-event`.
     Gateway,
-    /// The gateway with a container engine.
-    Containers,
     /// A check of webhook signatures and nothing else.
     Verifier,
 }
@@ -23,7 +20,6 @@ impl Server {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
-            Self::Containers => "containers",
             Self::Verifier => "verifier",
         }
     }
@@ -32,7 +28,6 @@ impl Server {
     pub(crate) fn run(self) -> ExitCode {
         match self {
             Self::Gateway => webhooks::gateway(),
-            Self::Containers => containers::gateway(),
             Self::Verifier => webhooks::verifier(),
         }
     }
