@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
-use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType, Stream};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tempfile::TempDir;
 
@@ -17,6 +17,7 @@ use crate::child::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 const STREAM: &str = "PEER";
+const SUBJECT: &str = "peer";
 
 /// A running server; ended when dropped.
 pub(super) struct Nats {
@@ -35,8 +36,8 @@ impl Nats {
         let child = child.context("cannot start nats-server; scripts/setup bench installs it")?;
         let nats = Self { child, port, _data: data };
         let began = Instant::now();
-        while nats.connect().await.is_err() {
-            ensure!(began.elapsed() < START_LIMIT, "nats-server did not start");
+        while let Err(error) = nats.stream().await {
+            ensure!(began.elapsed() < START_LIMIT, "nats-server did not start: {error:#}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         Ok(nats)
@@ -47,26 +48,26 @@ impl Nats {
         [("faas_nats_address", "127.0.0.1".to_owned()), ("faas_nats_port", self.port.to_string())]
     }
 
-    async fn connect(&self) -> Result<jetstream::Context> {
+    /// The peer's stream; made at the first time. It is what can be asked for of servers of any age.
+    async fn stream(&self) -> Result<(jetstream::Context, Stream)> {
         let context = jetstream::new(async_nats::connect(format!("127.0.0.1:{}", self.port)).await?);
-        context.query_account().await?;
-        Ok(context)
-    }
-
-    /// Publishes these messages, each acknowledged by the server, while a consumer takes and acknowledges them.
-    pub(super) async fn measure(&self, numbers: Range<u64>) -> Result<Seconds> {
-        let context = self.connect().await?;
         let config = Config {
             name: STREAM.to_owned(),
-            subjects: vec!["peer".to_owned()],
+            subjects: vec![SUBJECT.to_owned()],
             retention: RetentionPolicy::WorkQueue,
             storage: StorageType::File,
             ..Config::default()
         };
         let stream = context.get_or_create_stream(config).await?;
+        Ok((context, stream))
+    }
+
+    /// Publishes these messages, each acknowledged by the server, while a consumer takes and acknowledges them.
+    pub(super) async fn measure(&self, numbers: Range<u64>) -> Result<Seconds> {
+        let (context, stream) = self.stream().await?;
         let consumer = pull::Config { durable_name: Some("peer".to_owned()), ..pull::Config::default() };
         let consumer = stream.get_or_create_consumer("peer", consumer).await?;
-        let expected = numbers.end - numbers.start;
+        let expected = usize::try_from(numbers.end - numbers.start)?;
         let began = Instant::now();
         let publishes = async {
             publish(&context, numbers).await?;
@@ -79,19 +80,21 @@ impl Nats {
 
 async fn publish(context: &jetstream::Context, numbers: Range<u64>) -> Result<()> {
     let each = stream::iter(numbers).map(|number| async move {
-        context.publish("peer", message(number)).await?.await?;
+        context.publish(SUBJECT, message(number)).await?.await?;
         anyhow::Ok(())
     });
     each.buffer_unordered(CONNECTIONS).try_collect::<Vec<()>>().await?;
     Ok(())
 }
 
-async fn consume(consumer: &PullConsumer, expected: u64) -> Result<()> {
-    let mut messages = consumer.messages().await?;
-    for _ in 0..expected {
-        let message = messages.next().await.context("the consumer ended")??;
-        message.ack().await.map_err(anyhow::Error::from_boxed)?;
-    }
+/// As the gateway does, it goes by the server's word that a message is done with.
+async fn consume(consumer: &PullConsumer, expected: usize) -> Result<()> {
+    let messages = consumer.messages().await?.take(expected);
+    let each = messages.map(|message| async move {
+        message?.double_ack().await.map_err(anyhow::Error::from_boxed)?;
+        anyhow::Ok(())
+    });
+    each.buffer_unordered(CONNECTIONS).try_collect::<Vec<()>>().await?;
     Ok(())
 }
 
