@@ -46,7 +46,7 @@ impl Engine {
         })?;
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = self.docker()?.create_container(Some(options), body).await;
-        created.map(|created| created.id).map_err(|source| self.error("create container", &name, source).with_hint())
+        created.map(|created| created.id).map_err(|source| self.error("create container", &name, source).at_creation())
     }
 
     /// Names under which functions find the gateway.

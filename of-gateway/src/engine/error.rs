@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use bollard::errors::Error;
 
+/// Before the path of a file that is to be mounted and does not exist.
+const NO_FILE: &str = "bind source path does not exist: ";
+
 /// A failure of the container engine.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
@@ -54,11 +57,23 @@ impl EngineError {
     }
 
     /// Says what is behind a file that the engine does not see although it is there.
-    pub(super) fn with_hint(mut self) -> Self {
+    pub(super) fn at_creation(mut self) -> Self {
         if let Self::Refused { message, .. } = &mut self
-            && message.contains("bind source path does not exist")
+            && message.contains(NO_FILE)
         {
-            message.push_str("; where the gateway runs in a container, the engine sees only what is mounted at the same path");
+            message.push_str(
+                "; where the gateway runs in a container, the engine sees only what is mounted at the same path",
+            );
+        }
+        self
+    }
+
+    /// Says what is behind a file that was there when the container was made: a secret.
+    pub(crate) fn at_start(mut self) -> Self {
+        if let Self::Refused { message, .. } = &mut self
+            && let Some(name) = message.split(NO_FILE).nth(1).and_then(|path| path.rsplit('/').next())
+        {
+            *message = format!("the secret {} is gone; create it again, and the function comes back", name.trim());
         }
         self
     }

@@ -69,7 +69,7 @@ async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Contai
 /// Starts a container of before. The files of its secrets may be gone since.
 pub(super) async fn again(app: &Arc<App>, id: &str) -> Result<(), EngineError> {
     restore_secrets(app).await;
-    app.engine.start(id).await
+    app.engine.start(id).await.map_err(EngineError::at_start)
 }
 
 /// Files are read and written, so this happens off the threads that serve. Containers without secrets need none.

@@ -27,6 +27,8 @@ impl Contained {
         run(Command::new("docker")
             .args(["run", "--detach", "--name", &contained.name, "--network", "host"])
             .args(["--volume", "/var/run/docker.sock:/var/run/docker.sock"])
+            // Secrets are put there, for the engine to find.
+            .args(["--volume", "/dev/shm:/dev/shm"])
             .args(["--volume", &format!("{}:/run/secrets:ro", secrets.display())])
             .args(["--volume", &format!("{data}:{data}"), "--env", &format!("data_dir={data}")])
             .args([contained.image.as_str(), "--listen", "127.0.0.1:0"]));
@@ -74,7 +76,7 @@ async fn the_image_deploys_functions_restarts_in_place_and_ends_in_order() {
         let url = format!("http://{address}/function/inside/{path}");
         http.get(url).send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
     };
-    assert_eq!(ask("secret/key").await, "s3cret", "the data directory is where the engine looks for it");
+    assert_eq!(ask("secret/key").await, "s3cret", "the copy in memory is where the engine looks for it");
     run(Command::new("docker").args(["kill", "--signal", "USR2", &gateway.name]));
     eventually("the restart", async || (gateway.addresses() == [address.clone(), address.clone()]).then_some(())).await;
     assert_eq!(ask("version").await, "one");
