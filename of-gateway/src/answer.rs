@@ -1,7 +1,7 @@
 //! Answers of the gateway's own.
 
 use axum::body::Body;
-use http::header::CONTENT_TYPE;
+use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
 /// A sentence as plain text.
@@ -11,5 +11,12 @@ pub(crate) fn text(status: StatusCode, sentence: impl Into<String>) -> Response<
     let mut response = Response::new(Body::from(sentence));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// What is asked for takes only these methods.
+pub(crate) fn not_one_of(methods: &'static str) -> Response<Body> {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("this takes only {methods}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
 }

@@ -11,7 +11,7 @@ use queue::{Enqueued, Head, Lane, QueueError, Spool};
 use tokio::time::timeout;
 use upstream::strip_hop_by_hop;
 
-use crate::answer::text;
+use crate::answer::{not_one_of, text};
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
 use crate::functions::{Function, FunctionRef};
 use crate::inside::Caller;
@@ -33,8 +33,8 @@ pub(crate) async fn enqueue(
 ) -> Response<Body> {
     let target = FunctionRef::parse(target);
     if request.method() != Method::POST {
-        let sentence = "asynchronous calls are made with POST, and cancelled with DELETE /async-function/CALL-ID";
-        return text(StatusCode::METHOD_NOT_ALLOWED, sentence);
+        // Cancelled with DELETE /async-function/CALL-ID.
+        return not_one_of("POST, DELETE");
     }
     let Some(function) = app.functions.get(&target.id(&app.config.namespace)) else { return missing(app, &target) };
     if let Err(error) = may_call_back(app, request.headers(), caller).await {

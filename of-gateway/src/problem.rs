@@ -24,6 +24,9 @@ pub(crate) enum Problem {
     /// What it is about belongs to somebody else.
     #[error("{0}")]
     Conflict(String),
+    /// More than a management request may carry.
+    #[error("the body is larger than the {0} bytes that a management request may have")]
+    TooLarge(usize),
     /// A query that cannot be answered as asked.
     #[error("{0}")]
     Unprocessable(String),
@@ -64,6 +67,7 @@ impl Problem {
             Self::Quota(_) => StatusCode::FORBIDDEN,
             Self::Namespace(error) => of_namespace(error),
             Self::Secrets(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unprocessable(_) | Self::NotReady(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Image(ImageError::Engine(error)) | Self::Engine(error) => of_engine(error),
             Self::Image(ImageError::Credentials(_)) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -5,8 +5,10 @@
 //! | `/function/NAME[/…]` | any | a synchronous call |
 //! | `/async-function/NAME[/…]` | POST | a queued call |
 //! | `/async-function/CALL-ID` | DELETE | cancels one; behind basic auth |
-//! | `/system/…` | see [`management`] | behind basic auth |
+//! | `/system/…` | see [`system::routes`] | behind basic auth |
 //! | `/healthz`, `/ready` | GET | is it up, has it taken over the engine's containers |
+//! | `/openapi.json` | GET | the description of all this |
+//! | `/`, `/ui/` | GET | a page for people |
 //!
 //! Calls are told apart by their prefix before any router is asked, because they are nearly all of the traffic.
 
@@ -15,24 +17,27 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::delete;
 use axum::{Router, http::Request};
 use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use tower::ServiceExt;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::access::Access;
-use crate::answer::text;
+use crate::answer::{not_one_of, text};
 use crate::app::App;
 use crate::inside::Caller;
 use crate::metrics;
 use crate::reply::{Reply, own};
-use crate::system::{cancel, dead, functions, info, logs, namespaces, secrets};
-use crate::{auth, enqueue, invoke};
+use crate::system::{self, MAX_BODY, cancel};
+use crate::{auth, enqueue, front, invoke, openapi};
 
-/// The largest body of a management request: a secret of 1 MiB as base64, and its frame.
-const MAX_MANAGEMENT_BODY: usize = 2 << 20;
+/// What a function may be called with.
+const CALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Answers one request.
 pub(crate) async fn dispatch(
@@ -61,6 +66,9 @@ async fn answer(
         return own(refusal);
     }
     if let Some(target) = uri.path().strip_prefix("/function/") {
+        if !is_call(request.method()) {
+            return own(not_one_of(CALL_METHODS));
+        }
         return invoke::sync(app, target, request, peer).await;
     }
     if let Some(target) = uri.path().strip_prefix("/async-function/").filter(|_| request.method() != Method::DELETE) {
@@ -72,48 +80,85 @@ async fn answer(
     }
 }
 
+/// TRACE and CONNECT are for servers themselves, and what else there is no function expects.
+fn is_call(method: &Method) -> bool {
+    let all = [Method::GET, Method::POST, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    all.contains(method)
+}
+
 /// Everything but the calls themselves.
 pub(crate) fn management(app: &Arc<App>) -> Router {
-    let system = Router::new()
-        .route(
-            "/functions",
-            get(functions::list).post(functions::create).put(functions::update).delete(functions::delete),
-        )
-        .route("/function/{name}", get(functions::show))
-        .route("/scale-function/{name}", post(functions::scale))
-        .route("/secrets", get(secrets::list).post(secrets::create).put(secrets::update).delete(secrets::delete))
-        .route("/logs", get(logs::read))
-        .route("/info", get(info::info))
-        .route("/namespaces", get(namespaces::list))
-        .route(
-            "/namespace/{name}",
-            get(namespaces::show).post(namespaces::create).put(namespaces::update).delete(namespaces::delete),
-        )
-        .route("/async/dead", get(dead::list).delete(dead::delete_several))
-        .route("/async/dead/redrive", post(dead::redrive_several))
-        .route("/async/dead/{id}", get(dead::show).delete(dead::delete))
-        .route("/async/dead/{id}/redrive", post(dead::redrive))
-        // Inside the layer: who is not let in learns not even which routes there are.
+    let (system, _) = system::routes().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    // Inside the layer: who is not let in learns nothing but that.
+    let system = system
+        .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .layer(from_fn_with_state(Arc::clone(app), auth::require));
     let calls = Router::new()
         .route("/async-function/{*call_id}", delete(cancel::cancel))
         .layer(from_fn_with_state(Arc::clone(app), auth::require));
-    Router::new()
+    open.method_not_allowed_fallback(not_allowed)
         .nest("/system", system)
         .merge(calls)
-        .route("/healthz", get(|| async { text(StatusCode::OK, "OK") }))
-        .route("/ready", get(ready))
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(MAX_MANAGEMENT_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(app), metrics::count))
         .with_state(Arc::clone(app))
+}
+
+/// The description of all routes.
+pub(crate) fn described() -> OpenApi {
+    let mut api = open().nest("/system", system::routes()).into_openapi();
+    openapi::complete(&mut api);
+    api
+}
+
+/// What asks for no credentials.
+fn open() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(openapi::serve))
+        .routes(routes!(front::root))
+        .routes(routes!(front::page))
 }
 
 async fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "there is no such route")
 }
 
+/// axum has put the header `Allow` on the answer when it is sent.
+async fn not_allowed(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    text(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not possible here; the header Allow says what is"))
+}
+
+/// Ask whether the gateway is up.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthcheck",
+    tag = "internal",
+    responses((status = 200, description = "It is.", body = String, content_type = "text/plain"))
+)]
+async fn health() -> Response {
+    text(StatusCode::OK, "OK")
+}
+
+/// Ask whether the functions of before the gateway's start are there.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    operation_id = "readiness",
+    tag = "internal",
+    responses(
+        (status = 200, description = "They are.", body = String, content_type = "text/plain"),
+        (status = 503, description = "The container engine has not answered yet."),
+    )
+)]
 async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.adopted.initialized() {
         return text(StatusCode::OK, "OK");

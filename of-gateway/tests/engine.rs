@@ -4,6 +4,8 @@
 mod bench;
 #[path = "engine/confinement.rs"]
 mod confinement;
+#[path = "engine/described.rs"]
+mod described;
 #[path = "engine/engine_restart.rs"]
 mod engine_restart;
 #[path = "engine/health.rs"]

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// A call that was given up.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
     /// What to name it by.

@@ -1,9 +1,11 @@
 //! The OpenFaaS gateway: its wire types and a client for them.
 
 mod client;
+mod object;
 mod types;
 
 pub use client::{Gateway, GatewayError};
+pub use object::{Object, or_default};
 pub use types::{
     Condition, ConditionKind, DEFAULT_NAMESPACE, DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine,
     NamedSecret, Namespace, Provider, Resources, ScaleRequest, Secret, Usage, Version,

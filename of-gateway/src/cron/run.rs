@@ -70,7 +70,8 @@ async fn enqueue(app: &App, run: &Run) -> Result<(), QueueError> {
     headers.insert(X_CONNECTOR, HeaderValue::from_static("cron-connector"));
     Marks::stamp(&mut headers, &HeaderValue::from_static("127.0.0.1"));
     let function = app.functions.get(&run.id);
-    let own = function.as_deref().and_then(Function::containers).and_then(|own| own.settings.asynchronous.queue.as_deref());
+    let own =
+        function.as_deref().and_then(Function::containers).and_then(|own| own.settings.asynchronous.queue.as_deref());
     let queue = own.unwrap_or(&app.config.queueing.queue);
     let lane = Lane::new(queue, run.id.to_string());
     let head = Head { lane, call_id, method: Method::POST, path: "/".to_owned(), headers };

@@ -9,7 +9,7 @@ use bollard::query_parameters::{
     EventsOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
     WaitContainerOptionsBuilder,
 };
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use sdk::gateway::Usage;
 
 use super::record::{FUNCTION, INSTANCE, NAMESPACE};
@@ -18,6 +18,8 @@ use crate::functions::FunctionId;
 
 /// Two looks at a container's processor time are this far apart.
 const USAGE_WINDOW: Duration = Duration::from_millis(200);
+/// Containers whose figures are asked at the same time.
+const STATS_AT_ONCE: usize = 32;
 
 /// Lines that are looked at for the last ones of both streams.
 const LOOK_BACK: u32 = 200;
@@ -143,32 +145,47 @@ impl Engine {
         Some(Change { container: actor.id?, function, what })
     }
 
-    /// What these containers use together.
-    pub(crate) async fn usage(&self, ids: &[String]) -> Result<Usage, EngineError> {
-        let before = self.all_stats(ids).await?;
-        tokio::time::sleep(USAGE_WINDOW).await;
-        let after = self.all_stats(ids).await?;
-        let mut usage = Usage::default();
-        for (id, late) in &after {
-            let early = before.iter().find(|(other, _)| other == id).map(|(_, stats)| stats);
-            usage.cpu += early.map_or(0.0, |early| millicores(early, late));
-            usage.total_memory_bytes +=
-                late.memory_stats.as_ref().and_then(|memory| memory.usage).unwrap_or_default() as f64;
+    /// What the containers of each group use together. All are looked at twice, a moment apart.
+    pub(crate) async fn usage(&self, groups: &[Vec<String>]) -> Result<Vec<Usage>, EngineError> {
+        let ids: Vec<&str> = groups.iter().flatten().map(String::as_str).collect();
+        if ids.is_empty() {
+            return Ok(vec![Usage::default(); groups.len()]);
         }
-        Ok(usage)
+        let before = self.all_stats(&ids).await?;
+        tokio::time::sleep(USAGE_WINDOW).await;
+        let after = self.all_stats(&ids).await?;
+        Ok(groups.iter().map(|group| together(group, &before, &after)).collect())
     }
 
-    async fn all_stats(&self, ids: &[String]) -> Result<Vec<(String, ContainerStatsResponse)>, EngineError> {
-        let docker = self.docker()?;
-        let each = ids.iter().map(|id| async move {
-            let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
-            let stats = docker.stats(id, Some(options)).next().await;
-            let stats = stats.transpose().map_err(|source| self.error("ask the figures of", id, source))?;
-            Ok::<_, EngineError>(stats.map(|stats| (id.clone(), stats)))
-        });
-        let all = futures_util::future::try_join_all(each).await?;
+    async fn all_stats<'a>(&self, ids: &[&'a str]) -> Result<HashMap<&'a str, ContainerStatsResponse>, EngineError> {
+        let each: Vec<_> = ids.iter().map(|id| self.stats(id)).collect();
+        let all: Vec<_> = stream::iter(each).buffer_unordered(STATS_AT_ONCE).try_collect().await?;
         Ok(all.into_iter().flatten().collect())
     }
+
+    /// A container that is gone has no figures.
+    async fn stats<'a>(&self, id: &'a str) -> Result<Option<(&'a str, ContainerStatsResponse)>, EngineError> {
+        let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+        let stats = self.docker()?.stats(id, Some(options)).next().await.transpose();
+        match stats.map_err(|source| self.error("ask the figures of", id, source)) {
+            Err(error) if error.is_missing() => Ok(None),
+            other => other.map(|stats| stats.map(|stats| (id, stats))),
+        }
+    }
+}
+
+fn together(
+    group: &[String],
+    before: &HashMap<&str, ContainerStatsResponse>,
+    after: &HashMap<&str, ContainerStatsResponse>,
+) -> Usage {
+    let mut usage = Usage::default();
+    for (late, early) in group.iter().filter_map(|id| Some((after.get(id.as_str())?, before.get(id.as_str())))) {
+        usage.cpu += early.map_or(0.0, |early| millicores(early, late));
+        usage.total_memory_bytes +=
+            late.memory_stats.as_ref().and_then(|memory| memory.usage).unwrap_or_default() as f64;
+    }
+    usage
 }
 
 fn last(all: &[(bool, String)], lines: usize) -> Vec<String> {

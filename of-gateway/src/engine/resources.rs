@@ -16,7 +16,37 @@ pub(crate) struct InvalidQuantity {
 
 /// Bytes: `128Mi`, `1Gi`, `500M`, `134217728`, or `128m` as the engine's own command line has it.
 pub(crate) fn memory(text: &str) -> Result<i64, InvalidQuantity> {
-    let invalid = |detail| InvalidQuantity { what: "memory", text: text.to_owned(), example: "128Mi", detail };
+    let bytes = bytes(text)?;
+    if bytes < MIN_MEMORY as f64 {
+        return Err(invalid_memory(text, " of at least 6Mi"));
+    }
+    if bytes > i64::MAX as f64 / 2.0 {
+        return Err(invalid_memory(text, " that a machine can have"));
+    }
+    Ok(bytes as i64)
+}
+
+/// Whether quantities that are set aside are well formed; empty ones are. Nothing is set aside on one machine, so how
+/// large they are does not matter.
+pub(crate) fn check_requests(memory: &str, cpu: &str) -> Result<(), InvalidQuantity> {
+    if !memory.is_empty() {
+        bytes(memory)?;
+    }
+    if !cpu.is_empty() {
+        nanos(cpu)?;
+    }
+    Ok(())
+}
+
+fn invalid_memory(text: &str, detail: &'static str) -> InvalidQuantity {
+    InvalidQuantity { what: "memory", text: text.to_owned(), example: "128Mi", detail }
+}
+
+fn invalid_cpu(text: &str, detail: &'static str) -> InvalidQuantity {
+    InvalidQuantity { what: "cpu", text: text.to_owned(), example: "500m", detail }
+}
+
+fn bytes(text: &str) -> Result<f64, InvalidQuantity> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: f64 = match unit {
@@ -29,36 +59,32 @@ pub(crate) fn memory(text: &str) -> Result<i64, InvalidQuantity> {
         "Mi" | "m" => 1024.0 * 1024.0,
         "Gi" | "g" => 1024.0 * 1024.0 * 1024.0,
         "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(invalid("")),
+        _ => return Err(invalid_memory(text, "")),
     };
-    let bytes = number.parse::<f64>().map_err(|_| invalid(""))? * factor;
-    if bytes < MIN_MEMORY as f64 {
-        return Err(invalid(" of at least 6Mi"));
-    }
-    if bytes > i64::MAX as f64 / 2.0 {
-        return Err(invalid(" that a machine can have"));
-    }
-    Ok(bytes as i64)
+    number.parse::<f64>().map(|number| number * factor).map_err(|_| invalid_memory(text, ""))
 }
 
 /// Billionths of a processor: `500m`, `0.5`, `2`.
 pub(crate) fn cpu(text: &str) -> Result<i64, InvalidQuantity> {
-    let invalid = |detail| InvalidQuantity { what: "cpu", text: text.to_owned(), example: "500m", detail };
+    let nanos = nanos(text)?;
+    if nanos < 10_000_000.0 {
+        return Err(invalid_cpu(text, " of at least 10m"));
+    }
+    if nanos > 1024.0 * NANOS_PER_CPU {
+        return Err(invalid_cpu(text, " that a machine can have"));
+    }
+    Ok(nanos as i64)
+}
+
+fn nanos(text: &str) -> Result<f64, InvalidQuantity> {
     let (number, divisor) = match text.strip_suffix('m') {
         Some(number) => (number, 1000.0),
         None => (text, 1.0),
     };
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return Err(invalid(""));
+        return Err(invalid_cpu(text, ""));
     }
-    let nanos = number.parse::<f64>().map_err(|_| invalid(""))? / divisor * NANOS_PER_CPU;
-    if nanos < 10_000_000.0 {
-        return Err(invalid(" of at least 10m"));
-    }
-    if nanos > 1024.0 * NANOS_PER_CPU {
-        return Err(invalid(" that a machine can have"));
-    }
-    Ok(nanos as i64)
+    number.parse::<f64>().map(|number| number / divisor * NANOS_PER_CPU).map_err(|_| invalid_cpu(text, ""))
 }
 
 #[cfg(test)]
@@ -89,6 +115,16 @@ mod tests {
         }
         for bad in ["", "m", "1m", "0", "-1", "half", "inf", "nan", "5000"] {
             assert!(cpu(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_aside_may_be_little_but_has_to_be_a_quantity() {
+        for (memory, cpu) in [("", ""), ("1Ki", "1m"), ("0", "0"), ("2Gi", "64")] {
+            assert_eq!(check_requests(memory, cpu), Ok(()), "{memory} {cpu}");
+        }
+        for (memory, cpu) in [("much", ""), ("", "much"), ("1.2.3", "1"), ("-1", ""), ("", "-1"), (".", "")] {
+            assert!(check_requests(memory, cpu).is_err(), "{memory} {cpu}");
         }
     }
 }

@@ -4,7 +4,7 @@ use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
 use crate::cron::Schedule;
-use crate::engine::{Record, Template, cpu, memory};
+use crate::engine::{Record, Template, check_requests, cpu, memory};
 use crate::functions::{FunctionId, Settings, valid_name};
 use crate::problem::Problem;
 use crate::secrets::SecretsError;
@@ -36,6 +36,9 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
     let defaults = &app.config.limits;
     let memory = memory(or(&limits.memory, &defaults.memory)).map_err(|error| Problem::Invalid(error.to_string()))?;
     let cpu = cpu(or(&limits.cpu, &defaults.cpu)).map_err(|error| Problem::Invalid(error.to_string()))?;
+    let requests = spec.requests.clone().unwrap_or_default();
+    check_requests(&requests.memory, &requests.cpu)
+        .map_err(|error| Problem::Invalid(format!("in the requests, {error}")))?;
     let (files, stamp) = app.secrets.files(&spec.namespace, &spec.secrets).map_err(secret_problem)?;
     let record = Record {
         function: FunctionId::new(spec.service.as_str(), spec.namespace.as_str()),

@@ -8,6 +8,14 @@ use sdk::gateway::{Info, Provider, Version};
 
 use crate::app::App;
 
+/// Show the versions of the gateway and of what runs the functions.
+#[utoipa::path(
+    get,
+    path = "/info",
+    operation_id = "GetSystemInfo",
+    tag = "system",
+    responses((status = 200, description = "The versions.", body = Info))
+)]
 pub(crate) async fn info(State(app): State<Arc<App>>) -> Json<Info> {
     // What the gateway is, is known without the engine.
     let engine = app.engine.version().await.unwrap_or("unreachable").to_owned();

@@ -1,50 +1,46 @@
-//! The management API, `/system/…`: one module per kind of thing.
+//! The management API, `/system/…`: one module per kind of thing. Each handler carries its own description, and the
+//! routes are made from the descriptions, so that the two cannot disagree (see [`crate::openapi`]).
 
+mod alert;
+mod body;
 pub(crate) mod cancel;
-pub(crate) mod dead;
-pub(crate) mod functions;
-pub(crate) mod info;
-pub(crate) mod logs;
-pub(crate) mod namespaces;
-pub(crate) mod secrets;
+mod dead;
+mod functions;
+mod info;
+mod logs;
+mod namespaces;
+mod query;
+mod scale;
+mod secrets;
 
-use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) use self::body::MAX_BODY;
+use self::query::Query;
 use crate::app::App;
 use crate::functions::FunctionId;
 use crate::problem::Problem;
 
-/// The body as JSON, whatever its content type says: clients differ there.
-fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::Invalid(format!("the body is not the JSON expected: {error}")))
-}
-
-/// Parameters of a query; of a repeated one the last holds.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn of(raw: Option<&str>) -> Self {
-        Self(url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).into_owned().collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Problem> {
-        match self.get(name) {
-            None | Some("0" | "false") => Ok(false),
-            Some("1" | "true") => Ok(true),
-            Some(other) => Err(Problem::Unprocessable(format!("{name}={other} is neither true nor false"))),
-        }
-    }
+/// All routes, without the `/system` before them.
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::default()
+        .routes(routes!(functions::list, functions::create, functions::update, functions::delete))
+        .routes(routes!(functions::show))
+        .routes(routes!(scale::scale))
+        .routes(routes!(alert::receive))
+        .routes(routes!(secrets::list, secrets::create, secrets::update, secrets::delete))
+        .routes(routes!(logs::read))
+        .routes(routes!(info::info))
+        .routes(routes!(namespaces::list))
+        .routes(routes!(namespaces::create))
+        .routes(routes!(namespaces::show, namespaces::create_named, namespaces::update, namespaces::delete))
+        .routes(routes!(dead::list, dead::delete_several))
+        .routes(routes!(dead::redrive_several))
+        .routes(routes!(dead::show, dead::delete))
+        .routes(routes!(dead::redrive))
 }
 
 /// `name` or `name.namespace` with the namespaces named elsewhere, which must not contradict each other.
@@ -73,4 +69,8 @@ fn namespace(app: &App, named: &[Option<&str>]) -> Result<String, Problem> {
 fn listed_namespace(app: &App, query: &Query) -> Option<String> {
     let asked = query.get("namespace").unwrap_or(&app.config.namespace);
     app.namespaces.exists(asked).then(|| asked.to_owned())
+}
+
+fn not_deployed(function: &FunctionId) -> Problem {
+    Problem::Missing(format!("the function {function} is not deployed"))
 }

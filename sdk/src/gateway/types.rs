@@ -2,47 +2,67 @@
 //! passed over, absent ones take their zero value, and zero values are left out when written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::object::{Object, or_default};
+
+/// Up to here each whole number has a place among the floating-point numbers.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The namespace of a function that names none.
 pub const DEFAULT_NAMESPACE: &str = "openfaas-fn";
 
 /// Body of `PUT` and `POST /system/functions`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionDeployment {
     /// The function's name. Required.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length = 63, examples("nodeinfo"))
+    )]
     pub service: String,
     /// The image, by tag or digest. Required.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, examples("ghcr.io/openfaas/nodeinfo:latest")))]
     pub image: String,
-    /// The namespace; [`DEFAULT_NAMESPACE`] where empty.
+    /// The namespace; the default where empty.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable, examples("openfaas-fn")))]
     pub namespace: String,
     /// The command that a watchdog starts; the image's own where empty.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable, examples("node main.js")))]
     pub env_process: String,
     /// Environment variables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub env_vars: BTreeMap<String, String>,
     /// Placement constraints; kept and given back, without effect on one machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub constraints: Vec<String>,
     /// Names of secrets to mount.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub secrets: Vec<String>,
     /// Labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub annotations: BTreeMap<String, String>,
     /// Upper bounds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub limits: Option<Resources>,
     /// What is set aside.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub requests: Option<Resources>,
     /// Whether the root file system is read-only; the gateway's default (true) where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,17 +71,24 @@ pub struct FunctionDeployment {
 
 /// Memory and processors in Kubernetes' notation, for example `128Mi` and `500m`. Empty means unset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FunctionResources))]
 pub struct Resources {
     /// Memory.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(nullable, pattern = r"^([0-9]+(\.[0-9]+)?(b|k|K|Ki|m|M|Mi|g|G|Gi|T|Ti)?)?$", examples("128Mi"))
+    )]
     pub memory: String,
     /// Processors.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable, pattern = r"^([0-9]+(\.[0-9]+)?m?)?$", examples("500m")))]
     pub cpu: String,
 }
 
 /// An element of `GET /system/functions`, and the answer of `GET /system/function/NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionStatus {
     /// The function's name.
@@ -122,6 +149,7 @@ pub struct FunctionStatus {
 
 /// One thing that is wrong with one replica of a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// What is wrong.
@@ -150,6 +178,7 @@ pub struct Condition {
 
 /// What can be wrong with a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ConditionKind {
     /// It ended, and was started again.
     Restarted,
@@ -166,6 +195,7 @@ pub enum ConditionKind {
 
 /// What a function's replicas use together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FunctionUsage))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// Processors, in thousandths.
@@ -178,86 +208,111 @@ pub struct Usage {
 
 /// Body of `DELETE /system/functions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DeleteFunctionRequest))]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteRequest {
     /// The function's name.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, examples("nodeinfo")))]
     pub function_name: String,
     /// The namespace; the default where empty.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub namespace: String,
 }
 
 /// Body of `POST /system/scale-function/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ScaleServiceRequest))]
 #[serde(rename_all = "camelCase")]
 pub struct ScaleRequest {
     /// The function's name; the path's where empty.
     #[serde(default, deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub service_name: String,
     /// Wanted replicas.
+    #[serde(deserialize_with = "whole")]
     pub replicas: u64,
     /// The namespace; the default where empty.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub namespace: String,
 }
 
-/// Body of `POST`, `PUT` and `DELETE /system/secrets`. `Debug` shows no value.
+/// Body of `POST`, `PUT` and `DELETE /system/secrets`. Its value is never shown again.
 #[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Secret {
     /// The secret's name.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(pattern = "^[-_A-Za-z0-9][-_.A-Za-z0-9]*$", max_length = 253, examples("api-key"))
+    )]
     pub name: String,
     /// The namespace; the default where empty.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub namespace: String,
     /// The value as text.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable, max_length = 1048576))]
     pub value: String,
     /// The value as base64 of any bytes; wins over `value`.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable, format = Byte))]
     pub raw_value: String,
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret").field("name", &self.name).field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 
 /// An element of `GET /system/secrets`: never a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SecretDescription))]
 pub struct NamedSecret {
     /// The secret's name.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[-_A-Za-z0-9][-_.A-Za-z0-9]*$", max_length = 253))]
     pub name: String,
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub namespace: String,
 }
 
 /// Body and answer of `/system/namespace/NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FunctionNamespace))]
 pub struct Namespace {
     /// The namespace's name; the path's where empty.
     #[serde(default, deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub name: String,
     /// Labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(nullable))]
     pub annotations: BTreeMap<String, String>,
 }
 
 /// A line of `GET /system/logs`, sent as newline-delimited JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = LogEntry))]
 pub struct LogLine {
     /// The function's name.
     pub name: String,
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub namespace: String,
     /// The replica.
     #[serde(default, deserialize_with = "or_default")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub instance: String,
     /// When it was written.
     pub timestamp: DateTime<Utc>,
@@ -267,6 +322,7 @@ pub struct LogLine {
 
 /// Answer of `GET /system/info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = GatewayInfo))]
 pub struct Info {
     /// What runs the functions.
     pub provider: Provider,
@@ -278,6 +334,7 @@ pub struct Info {
 
 /// What runs the functions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProviderInfo))]
 pub struct Provider {
     /// Its name.
     pub provider: String,
@@ -289,6 +346,7 @@ pub struct Provider {
 
 /// A version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = VersionInfo))]
 pub struct Version {
     /// The commit.
     pub sha: String,
@@ -299,13 +357,21 @@ pub struct Version {
     pub commit_message: String,
 }
 
-/// `null` counts as absent: Go writes nil maps and slices so.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// A whole number, also where a client writes all its numbers as `2.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=MOST_EXACT).contains(float));
+    let whole = number.as_u64().or_else(|| float().map(|float| float as u64));
+    whole.ok_or_else(|| D::Error::custom("expected a whole number from 0 on"))
+}
+
+/// An object, or `null` for none.
+fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
+    T: Deserialize<'de>,
 {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
 fn is_false(value: &bool) -> bool {
