@@ -5,10 +5,14 @@
 mod access;
 #[path = "api/asynchronous.rs"]
 mod asynchronous;
+#[path = "api/bad_input.rs"]
+mod bad_input;
 #[path = "api/callbacks.rs"]
 mod callbacks;
 #[path = "api/cron.rs"]
 mod cron;
+#[path = "api/description.rs"]
+mod description;
 #[path = "api/letters.rs"]
 mod letters;
 #[path = "api/management.rs"]

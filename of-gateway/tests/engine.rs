@@ -1,5 +1,7 @@
 //! Functions as containers of a real engine.
 
+#[path = "engine/alert.rs"]
+mod alert;
 #[path = "engine/bench.rs"]
 mod bench;
 #[path = "engine/confinement.rs"]
@@ -22,6 +24,8 @@ mod isolation;
 mod killed;
 #[path = "engine/lifecycle.rs"]
 mod lifecycle;
+#[path = "engine/logs.rs"]
+mod logs;
 #[path = "engine/metrics.rs"]
 mod metrics;
 #[path = "engine/namespaces.rs"]

@@ -47,6 +47,7 @@ async fn the_gateway_is_as_it_describes_itself() {
 }
 
 /// All checks, in every phase, the same requests each time. The tool finds its settings in the directory.
+#[expect(clippy::expect_used, reason = "test helper")]
 async fn judge(gateway: &Running, dir: &std::path::Path) -> Output {
     let auth = format!("{USER}:{PASSWORD}");
     Command::new("schemathesis")

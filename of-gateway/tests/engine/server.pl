@@ -112,6 +112,8 @@ sub serve {
         open my $file, '>', $1 or return answer($client, 403, "$!");
         return answer($client, 200, 'written');
     }
+    if ($path =~ m{^/print/(.*)}) { print pack 'H*', $1; return answer($client, 200, 'printed') }
+    if ($path =~ m{^/long/(\d+)}) { print 'x' x $1, "\n"; return answer($client, 200, 'printed') }
     if ($path =~ m{^/log/(.*)}) { print "$1\n"; return answer($client, 200, 'logged') }
     if ($path eq '/crash') { answer($client, 200, 'crashing'); close $client; kill 'KILL', getppid }
     if ($path eq '/events') { return events($client) }
