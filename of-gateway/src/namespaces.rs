@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::App;
 use crate::functions::valid_name;
 
 const FILE: &str = "namespaces.json";
@@ -36,6 +37,10 @@ pub(crate) enum NamespaceError {
     Reserved(String),
     #[error("the namespace {0} is where functions go that name none; it cannot be deleted")]
     Default(String),
+    #[error("the namespace {0} still has functions or secrets; remove them first")]
+    NotEmpty(String),
+    #[error("something is being deployed into the namespace {0}; wait until that is done")]
+    Busy(String),
     #[error("cannot read or write {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{} is not what this gateway wrote ({detail}); put a copy back, or delete it to go on without the labels and annotations in it", .path.display())]
@@ -48,6 +53,34 @@ pub(crate) struct Namespaces {
     all: RwLock<BTreeMap<String, Marks>>,
     /// Changing and writing belong together.
     writing: Mutex<()>,
+    /// How many changes are under way in a namespace; it cannot go meanwhile.
+    busy: Mutex<BTreeMap<String, usize>>,
+}
+
+/// Keeps a namespace from being deleted until it is dropped.
+pub(crate) struct Stay {
+    app: Arc<App>,
+    name: String,
+}
+
+impl Stay {
+    /// Fails if there is no such namespace.
+    pub(crate) fn begin(app: &Arc<App>, name: &str) -> Result<Self, NamespaceError> {
+        let mut busy = app.namespaces.busy();
+        app.namespaces.get(name)?;
+        *busy.entry(name.to_owned()).or_default() += 1;
+        Ok(Self { app: Arc::clone(app), name: name.to_owned() })
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let mut busy = self.app.namespaces.busy();
+        if let Some(count) = busy.get_mut(&self.name) {
+            *count -= 1;
+        }
+        busy.retain(|_, count| *count > 0);
+    }
 }
 
 impl Namespaces {
@@ -64,7 +97,13 @@ impl Namespaces {
             return Err(NamespaceError::Damaged { detail: format!("\"{bad}\" is no name"), path: file });
         }
         all.entry(default.to_owned()).or_default();
-        Ok(Self { file, default: default.to_owned(), all: RwLock::new(all), writing: Mutex::default() })
+        Ok(Self {
+            file,
+            default: default.to_owned(),
+            all: RwLock::new(all),
+            writing: Mutex::default(),
+            busy: Mutex::default(),
+        })
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -99,12 +138,20 @@ impl Namespaces {
         self.change(|all| drop(all.insert(name.to_owned(), marks)))
     }
 
-    /// Takes an empty namespace away; whether it is empty is the caller's to know.
-    pub(crate) fn delete(&self, name: &str) -> Result<(), NamespaceError> {
+    /// Takes a namespace away that is empty and stays so.
+    pub(crate) fn delete(&self, name: &str, is_empty: impl FnOnce() -> bool) -> Result<(), NamespaceError> {
         let _writing = self.lock();
+        // Held until it is gone, so that nothing is begun in it between the look and the deletion.
+        let busy = self.busy();
         self.get(name)?;
         if name == self.default {
             return Err(NamespaceError::Default(name.to_owned()));
+        }
+        if busy.contains_key(name) {
+            return Err(NamespaceError::Busy(name.to_owned()));
+        }
+        if !is_empty() {
+            return Err(NamespaceError::NotEmpty(name.to_owned()));
         }
         self.change(|all| drop(all.remove(name)))
     }
@@ -139,6 +186,10 @@ impl Namespaces {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn busy(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Marks>> {
         self.all.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,8 +209,9 @@ mod tests {
         let again = Namespaces::open(dir.path(), "openfaas-fn").unwrap();
         assert_eq!((again.names(), again.get("staging").unwrap()), (namespaces.names(), marks));
         again.update("staging", Marks::default()).unwrap();
-        again.delete("staging").unwrap();
-        assert!(matches!(again.delete("staging"), Err(NamespaceError::Missing(_))));
+        assert!(matches!(again.delete("staging", || false), Err(NamespaceError::NotEmpty(_))));
+        again.delete("staging", || true).unwrap();
+        assert!(matches!(again.delete("staging", || true), Err(NamespaceError::Missing(_))));
         assert_eq!(Namespaces::open(dir.path(), "openfaas-fn").unwrap().names(), ["openfaas-fn"]);
     }
 
@@ -167,7 +219,7 @@ mod tests {
     fn the_default_one_stays_and_odd_names_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let namespaces = Namespaces::open(dir.path(), "openfaas-fn").unwrap();
-        assert!(matches!(namespaces.delete("openfaas-fn"), Err(NamespaceError::Default(_))));
+        assert!(matches!(namespaces.delete("openfaas-fn", || true), Err(NamespaceError::Default(_))));
         for bad in ["", "A", "a.b", "../x", "a b"] {
             assert!(matches!(namespaces.create(bad, Marks::default()), Err(NamespaceError::Name(_))), "{bad}");
         }

@@ -82,7 +82,10 @@ impl Problem {
 fn of_namespace(error: &NamespaceError) -> StatusCode {
     match error {
         NamespaceError::Missing(_) => StatusCode::NOT_FOUND,
-        NamespaceError::Exists(_) | NamespaceError::Default(_) => StatusCode::CONFLICT,
+        NamespaceError::Exists(_)
+        | NamespaceError::Default(_)
+        | NamespaceError::NotEmpty(_)
+        | NamespaceError::Busy(_) => StatusCode::CONFLICT,
         NamespaceError::Name(_) | NamespaceError::Reserved(_) => StatusCode::BAD_REQUEST,
         NamespaceError::Io { .. } | NamespaceError::Damaged { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

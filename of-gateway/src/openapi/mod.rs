@@ -35,7 +35,9 @@ Functions are called at `/function/NAME` and `/async-function/NAME`, without cre
 auth. A function lives in a namespace: it is called `name.namespace`, or `name` in the default one.
 
 A refusal is a sentence as plain text that says what to do. Members of a JSON body that are not known are passed over, \
-`null` counts as absent, and the content type of a request does not matter.";
+`null` counts as absent, and the content type of a request does not matter.
+
+Figures for Prometheus are not here but at `/metrics` on a port of their own.";
 
 /// A switch in a query.
 #[derive(Debug, ToSchema)]

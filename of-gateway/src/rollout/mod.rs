@@ -31,6 +31,7 @@ pub(crate) use self::trouble::Troubles;
 use crate::app::App;
 use crate::engine::Record;
 use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Settings};
+use crate::namespaces::Stay;
 use crate::problem::Problem;
 use crate::quota::Share;
 
@@ -55,6 +56,7 @@ pub(crate) async fn deploy(app: &Arc<App>, spec: FunctionDeployment, mode: Mode)
 async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Result<(), Problem> {
     let mut template = check::template(&app, spec)?;
     let id = template.record.function.clone();
+    let _stay = Stay::begin(&app, &id.namespace)?;
     let _lock = app.lock(&id).await;
     not_of_the_platform(&app, &id)?;
     reconcile::adopt(&app).await?;

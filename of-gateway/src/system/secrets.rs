@@ -11,6 +11,7 @@ use super::body::JsonBody;
 use super::query::Query;
 use super::{listed_namespace, namespace};
 use crate::app::App;
+use crate::namespaces::Stay;
 use crate::problem::Problem;
 use crate::secrets::{Secrets, SecretsError};
 
@@ -110,7 +111,11 @@ async fn change(
     change: impl FnOnce(&Secrets, &str, &Secret) -> Result<(), SecretsError> + Send + 'static,
 ) -> Result<StatusCode, Problem> {
     let namespace = namespace(&app, &[query.get("namespace"), Some(&secret.namespace)])?;
-    let work = tokio::task::spawn_blocking(move || change(&app.secrets, &namespace, &secret));
+    let stay = Stay::begin(&app, &namespace)?;
+    let work = tokio::task::spawn_blocking(move || {
+        let _stay = stay;
+        change(&app.secrets, &namespace, &secret)
+    });
     work.await.map_err(|_| Problem::ShuttingDown)??;
     Ok(StatusCode::ACCEPTED)
 }

@@ -88,9 +88,12 @@ async fn management_requests_are_counted_by_route_and_what_has_none_together() {
     }
     let (_, page) = page(&gateway).await;
     for (series, expected) in [
-        (r#"http_requests_total{method="GET",path="/system/function/{name}",status="200"}"#, 2.0),
-        (r#"http_requests_total{method="GET",path="/system/function/{name}",status="401"}"#, 1.0),
-        (r#"http_request_duration_seconds_count{method="GET",path="/system/function/{name}",status="200"}"#, 2.0),
+        (r#"http_requests_total{method="GET",path="/system/function/{functionName}",status="200"}"#, 2.0),
+        (r#"http_requests_total{method="GET",path="/system/function/{functionName}",status="401"}"#, 1.0),
+        (
+            r#"http_request_duration_seconds_count{method="GET",path="/system/function/{functionName}",status="200"}"#,
+            2.0,
+        ),
         (r#"http_requests_total{method="GET",path="other",status="404"}"#, 2.0),
     ] {
         assert_eq!(value(&page, series), Some(expected), "{series} in {page}");

@@ -2,6 +2,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::bench::{Bench, with};
+use crate::support::{Running, eventually};
 
 #[tokio::test]
 async fn two_namespaces_hold_functions_of_one_name_and_keep_them_over_a_restart() {
@@ -29,5 +30,25 @@ async fn two_namespaces_hold_functions_of_one_name_and_keep_them_over_a_restart(
     assert_eq!(gateway.system_json(Method::DELETE, "/system/functions", gone).await.0, 202);
     assert_eq!(gateway.get("/function/twin.staging/version").await.0, 404);
     assert_eq!(gateway.get("/function/twin/version").await.1, "production");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_namespace_does_not_go_while_something_is_deployed_into_it() {
+    let bench = Bench::set_up().await;
+    let config = of_gateway::Config { rollout_timeout: std::time::Duration::from_secs(3), ..bench.config() };
+    let gateway = Running::start(config).await;
+    let namespace = "/system/namespace/staging";
+    assert_eq!(gateway.system_json(Method::POST, namespace, json!({})).await.0, 201);
+    let spec = with(bench.spec("slow"), json!({"namespace": "staging", "envVars": {"MODE": "unready"}}));
+    let (deployed, refused) = tokio::join!(gateway.post(&spec), async {
+        let begun = async || (!bench.containers(&gateway.instance, "slow").await.is_empty()).then_some(());
+        eventually("the deployment to begin", begun).await;
+        gateway.system_json(Method::DELETE, namespace, json!({})).await
+    });
+    assert!(refused.0 == 409 && refused.1.contains("being deployed"), "{refused:?}");
+    assert_eq!(deployed.0, 422, "{}", deployed.1);
+    assert_eq!(gateway.system_json(Method::DELETE, namespace, json!({})).await.0, 202);
+    assert_eq!(gateway.post(&spec).await.0, 400, "there is nowhere to deploy it to any more");
     gateway.stop().await;
 }
