@@ -29,6 +29,7 @@ struct Fetched {
 impl JetStream {
     pub(super) async fn claim_one(&self, want: Want) -> Result<Claimed, QueueError> {
         let Want { lane, calls: wanted } = want;
+        self.streams.server.connected("hand over calls")?;
         let Fetched { messages, more } = match self.fetch(&lane, wanted).await {
             Ok(fetched) => fetched,
             Err(_) => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::{self, Context, ErrorCode, context};
@@ -19,6 +20,8 @@ use crate::options::{Credentials, Nats};
 const ANSWER: Duration = Duration::from_secs(5);
 /// How long a start, or somebody who enqueues a call, waits for a server that is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that two of these get no answer on is taken for lost.
+const PING: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -141,6 +144,16 @@ impl Server {
         }
     }
 
+    /// Fails at once while the connection is known to be lost: whoever looks in regularly need not wait for that.
+    pub(super) fn connected(&self, what: &'static str) -> Result<(), QueueError> {
+        match self.client.connection_state() {
+            State::Connected => Ok(()),
+            State::Pending | State::Disconnected => {
+                Err(self.error(what, Failure::Silent("the connection is lost, and is tried again".to_owned())))
+            }
+        }
+    }
+
     /// The pauses between attempts to enqueue.
     pub(super) fn pauses(&self) -> Pauses {
         Pauses::new(Instant::now() + PATIENCE)
@@ -216,6 +229,7 @@ fn options(nats: &Nats) -> Result<ConnectOptions, QueueError> {
     let options = ConnectOptions::new()
         .name("of-gateway")
         .request_timeout(Some(ANSWER))
+        .ping_interval(PING)
         .reconnect_delay_callback(|attempts| LONGEST_PAUSE.min(PAUSE * u32::try_from(attempts).unwrap_or(u32::MAX)));
     let options = match &nats.authorities {
         Some(path) => options.add_root_certificates(path.clone()),

@@ -91,8 +91,13 @@ impl JetStream {
             }
             client.flush().await.map_err(|error| error.to_string())
         };
-        let sent = timeout(SIGN_OF_LIFE, all).await.unwrap_or_else(|_| Err("no answer".to_owned()));
+        let connected = self.streams.server.connected("extend leases");
+        let sent = match &connected {
+            Ok(()) => timeout(SIGN_OF_LIFE, all).await.unwrap_or_else(|_| Err("no answer".to_owned())),
+            Err(_) => Ok(()),
+        };
         let mut lanes: HashSet<Lane> = self.ledger.expire();
+        connected?;
         sent.map_err(|detail| self.streams.server.error("extend leases", Failure::Silent(detail)))?;
         lanes.extend(self.lanes_to_look_at().await?);
         Ok(lanes.into_iter().collect())

@@ -34,6 +34,8 @@ pub(super) struct Contents {
     pub(super) first: u64,
     pub(super) messages: u64,
     pub(super) subjects: HashMap<String, u64>,
+    /// How many subjects there are, whatever was asked for.
+    pub(super) all: u64,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +54,8 @@ struct StreamInfo {
 struct State {
     messages: u64,
     first_seq: u64,
+    #[serde(default)]
+    num_subjects: u64,
     subjects: Option<HashMap<String, u64>>,
 }
 
@@ -205,16 +209,16 @@ impl Streams {
 
     /// What a stream holds; of the subjects those that match `filter`.
     pub(super) async fn contents(&self, stream: &str, filter: &str) -> Result<Contents, QueueError> {
-        let mut contents = Contents { first: 0, messages: 0, subjects: HashMap::new() };
+        let mut contents = Contents { first: 0, messages: 0, subjects: HashMap::new(), all: 0 };
         let mut offset = 0;
         loop {
             let question = json!({ "subjects_filter": filter, "offset": offset });
             let page: StreamInfo = self.ask(format!("STREAM.INFO.{stream}"), &question).await?;
-            let (first, messages) = (page.state.first_seq, page.state.messages);
+            let (first, messages, all) = (page.state.first_seq, page.state.messages, page.state.num_subjects);
             let subjects = page.state.subjects.unwrap_or_default();
             let before = contents.subjects.len();
             offset += subjects.len();
-            contents = Contents { first, messages, subjects: contents.subjects };
+            contents = Contents { first, messages, subjects: contents.subjects, all };
             contents.subjects.extend(subjects);
             // A server that does not know pages sends the same one again.
             if contents.subjects.len() == before {
