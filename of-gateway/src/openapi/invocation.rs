@@ -35,9 +35,7 @@ pub(super) fn describe(paths: &mut Paths) {
         }
         paths.paths.insert(format!("/function/{target}"), calls);
         let mut queued = PathItem::new(HttpMethod::Post, queued_call(format!("InvokeAsync{suffix}"), namespaced));
-        if !namespaced {
-            queued.merge_operations(PathItem::new(HttpMethod::Delete, cancel()));
-        }
+        queued.merge_operations(PathItem::new(HttpMethod::Delete, cancel(format!("CancelAsync{suffix}"), namespaced)));
         paths.paths.insert(format!("/async-function/{target}"), queued);
     }
 }
@@ -81,21 +79,23 @@ fn queued_call(id: String, namespaced: bool) -> Operation {
     of_function(operation, id, namespaced).build()
 }
 
-fn cancel() -> Operation {
-    OperationBuilder::new()
-        .operation_id(Some("CancelAsync"))
+/// A call's id stands where a function's name does, and OpenAPI knows one name for one place.
+fn cancel(id: String, namespaced: bool) -> Operation {
+    let operation = OperationBuilder::new()
+        .operation_id(Some(id))
         .tag("function")
         .summary(Some("Take a queued call back."))
         .description(Some(
-            "Calls with this id that wait are removed, and one that runs is told to stop. It asks for credentials, \
-             because the ids are in logs and are chosen by callers.",
+            "Here the path names the call by its id. Calls with this id that wait are removed, and one that runs is \
+             told to stop. It asks for credentials, because the ids are in logs and are chosen by callers.",
         ))
-        .parameter(path("functionName", "The call's id; OpenAPI has no way to give it a name of its own here."))
+        .parameter(path("functionName", "The call's id."))
         .security(SecurityRequirement::new(BASIC, Vec::<String>::new()))
         .response("202", sentence("What became of it; a call that is not there has ended, or never was."))
         .response("401", sentence("The name or the password is wrong or missing."))
-        .response("503", sentence("The queue does not answer."))
-        .build()
+        .response("503", sentence("The queue does not answer."));
+    let rest = path("namespace", "What follows the last dot of an id that has one.");
+    if namespaced { operation.parameter(rest) } else { operation }.build()
 }
 
 fn of_function(operation: OperationBuilder, id: String, namespaced: bool) -> OperationBuilder {
