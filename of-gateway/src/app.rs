@@ -46,6 +46,10 @@ pub(crate) struct App {
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the port closes: what would stream on without end ends.
     pub(crate) closing: CancellationToken,
+    /// Open connections of everybody but functions.
+    pub(crate) visitors: TaskTracker,
+    /// Cancelled when, after the port closed, nothing is under way that could need a function.
+    pub(crate) quiet: CancellationToken,
     /// Cancelled when the last request has ended.
     pub(crate) shutdown: CancellationToken,
     /// Containers on their way out; nobody else is to touch them.
@@ -76,6 +80,8 @@ impl App {
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
+            visitors: TaskTracker::new(),
+            quiet: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             retiring: Mutex::default(),
             adopted: OnceCell::new(),

@@ -5,7 +5,7 @@
 //! container has the address it comes from, whatever port of the gateway it comes to.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,10 +135,17 @@ async fn identify(app: &App, address: IpAddr) -> Result<Option<Owner>, EngineErr
     Ok(resident.map(|record| Owner::of(&record.spec.labels)))
 }
 
-/// Serves the functions' network until the gateway closes; answers as [`port::serve`] does. `main` is the port for
-/// everybody else.
-pub(crate) async fn listen(app: Arc<App>, main: SocketAddr, orders: Orders) -> Vec<TcpStream> {
-    let Some(inside) = app.config.inside.port else { return Vec::new() };
+/// The port on the functions' network that a predecessor had, and the connections to it.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) listener: Option<StdListener>,
+    pub(crate) connections: Vec<TcpStream>,
+}
+
+/// Serves the functions' network until the gateway closes; answers with what is left to a successor. `main` is the
+/// port for everybody else.
+pub(crate) async fn listen(app: Arc<App>, main: SocketAddr, mut before: Before, orders: Orders) -> Before {
+    let Some(inside) = app.config.inside.port else { return Before::default() };
     let mut bridge = app.engine.bridge();
     let mut complained = false;
     loop {
@@ -148,13 +155,14 @@ pub(crate) async fn listen(app: Arc<App>, main: SocketAddr, orders: Orders) -> V
         let serving = async {
             match wanted {
                 None => std::future::pending().await,
-                Some(address) => serve_at(&app, address, &orders, &mut complained).await,
+                Some(address) => serve_at(&app, address, &mut before, &orders, &mut complained).await,
             }
         };
         tokio::select! {
-            () = app.closing.cancelled(), if wanted.is_none() => return Vec::new(),
+            // What a predecessor had waits for the engine to say where it belongs.
+            () = app.closing.cancelled(), if wanted.is_none() => return before,
             // Where the network went, so did the connections.
-            changed = bridge.changed() => if changed.is_err() { return Vec::new() },
+            changed = bridge.changed() => if changed.is_err() { return Before::default() },
             left = serving => if let Some(left) = left { return left },
         }
     }
@@ -169,13 +177,17 @@ fn covers(main: SocketAddr, address: SocketAddr) -> bool {
 async fn serve_at(
     app: &Arc<App>,
     address: SocketAddr,
+    before: &mut Before,
     orders: &Orders,
     complained: &mut bool,
-) -> Option<Vec<TcpStream>> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => {
+) -> Option<Before> {
+    let Before { listener, connections } = std::mem::take(before);
+    match open(address, listener).await {
+        Ok((listener, kept)) => {
             tracing::info!(%address, "Functions reach the gateway at gateway.openfaas.");
-            return Some(port::serve(Arc::clone(app), listener.into(), Door::Inside, orders.clone()).await);
+            let serving = port::serve(Arc::clone(app), listener, connections, Door::Inside, orders.clone());
+            let connections = serving.await;
+            return Some(Before { listener: Some(kept), connections });
         }
         Err(error) if !std::mem::replace(complained, true) => tracing::warn!(
             %address, %error,
@@ -185,9 +197,22 @@ async fn serve_at(
         Err(_) => {}
     }
     tokio::select! {
-        () = app.closing.cancelled() => Some(Vec::new()),
+        () = app.closing.cancelled() => Some(Before::default()),
         () = sleep(LISTEN_RETRY) => None,
     }
+}
+
+/// The predecessor's socket if it is at the right address, else a new one; and a second handle on it, that keeps it
+/// open for a successor.
+async fn open(address: SocketAddr, before: Option<StdListener>) -> std::io::Result<(TcpListener, StdListener)> {
+    let right = before.filter(|listener| listener.local_addr().is_ok_and(|own| own == address));
+    let listener = match right {
+        Some(listener) => listener,
+        None => TcpListener::bind(address).await?.into_std()?,
+    };
+    let kept = listener.try_clone()?;
+    listener.set_nonblocking(true)?;
+    Ok((TcpListener::from_std(listener)?, kept))
 }
 
 #[cfg(test)]

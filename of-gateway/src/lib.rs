@@ -40,7 +40,7 @@ pub use config::{
 };
 pub use engine::EngineError;
 pub use instance::InstanceError;
-pub use port::Port;
+pub use port::{Left, Port};
 pub use purge::{PurgeError, Removed, purge};
 pub use queue::{Credentials as NatsCredentials, DeadLetter, Nats, QueueError};
 pub use queueing::Queueing;

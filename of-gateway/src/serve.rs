@@ -1,20 +1,25 @@
 //! The order in which a gateway ends.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::config::{Config, Graces};
-use crate::inside;
-use crate::port::{self, Door, Port};
+use crate::inside::{self, Before};
+use crate::port::{self, Door, Left, Port};
 use crate::rollout::{health, reconcile};
 use crate::start::Gateway;
 use crate::{cron, scaling, worker};
+
+/// What needs no more than to be looked at is never cut off.
+const MOMENT: Duration = Duration::from_millis(20);
+/// How often it is looked whether calls are under way, once nobody from outside is there any more.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Tells a gateway to end, and how. Clones tell the same gateway.
 #[derive(Debug, Clone)]
@@ -65,18 +70,24 @@ impl Orders {
     }
 
     /// The work's outcome, or `None` if it takes longer than the latest order gives this part.
-    pub(crate) async fn patient<T>(
+    pub(crate) async fn patient<T>(self, part: fn(&Graces) -> Duration, work: impl Future<Output = T>) -> Option<T> {
+        self.patient_since(Instant::now(), part, work).await
+    }
+
+    /// The same for work that is the end of something that began earlier. A moment it gets in any case.
+    pub(crate) async fn patient_since<T>(
         mut self,
+        began: Instant,
         part: fn(&Graces) -> Duration,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        let began = Instant::now();
+        let soonest = Instant::now() + MOMENT;
         tokio::pin!(work);
         loop {
             let grace = self.0.borrow_and_update().map_or(Duration::ZERO, |order| part(&order.graces));
             tokio::select! {
                 done = &mut work => return Some(done),
-                () = sleep_until(began + grace) => return None,
+                () = sleep_until((began + grace).max(soonest)) => return None,
                 Ok(()) = self.0.changed() => {}
             }
         }
@@ -86,6 +97,14 @@ impl Orders {
 /// Starts a gateway and serves until `shutdown`.
 pub async fn serve(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
     Gateway::start(config).await?.serve(listener, shutdown).await
+}
+
+/// Resolves when nobody from outside is there any more and no call is under way.
+async fn quiet(app: &App) {
+    app.visitors.wait().await;
+    while app.functions.all().iter().any(|function| function.invocations.in_flight() > 0) {
+        sleep(LOOK).await;
+    }
 }
 
 impl Gateway {
@@ -102,21 +121,24 @@ impl Gateway {
     }
 
     /// Serves until it is told to stop, then ends in order: no more queued calls are begun; those that run get time
-    /// to end, with the port still open because they may call other functions; then the port closes and its requests
-    /// end. Containers go on running. Answers with the connections that are left to a successor.
-    pub async fn serve_until(self, port: Port, stop: Stop) -> anyhow::Result<Vec<TcpStream>> {
+    /// to end, with the port still open because they may call other functions; then the port closes, first to everybody
+    /// but functions, and its requests end. Containers go on running. Answers with what is left to a successor.
+    pub async fn serve_until(self, port: Port, stop: Stop) -> anyhow::Result<Left> {
+        let Port { listener, left: Left { connections, inside, inside_connections } } = port;
         let app = self.app;
         let mut orders = stop.orders();
-        app.callbacks.listening(port.listener.local_addr()?);
+        app.callbacks.listening(listener.local_addr()?);
         let (resting, hurry) = (CancellationToken::new(), CancellationToken::new());
         let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
         let health = tokio::spawn(health::run(Arc::clone(&app)));
         let cron = tokio::spawn(cron::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
-        let inside = inside::listen(Arc::clone(&app), port.listener.local_addr()?, orders.clone());
+        let before = Before { listener: inside, connections: inside_connections };
+        let inside = inside::listen(Arc::clone(&app), listener.local_addr()?, before, orders.clone());
         let inside = tokio::spawn(inside);
-        let port = tokio::spawn(port::serve(Arc::clone(&app), port, Door::Front, orders.clone()));
+        let front = port::serve(Arc::clone(&app), listener, connections, Door::Front, orders.clone());
+        let front = tokio::spawn(front);
         orders.given().await;
         resting.cancel();
         match orders.clone().patient(|graces| graces.calls, &mut worker).await {
@@ -127,9 +149,13 @@ impl Gateway {
             }
         }
         app.closing.cancel();
+        app.visitors.close();
+        // Until then functions are let in, because what is under way may need them.
+        orders.clone().patient(|graces| graces.connections, quiet(&app)).await;
+        app.quiet.cancel();
         cron.await?;
-        let mut connections = port.await?;
-        connections.extend(inside.await?);
+        let connections = front.await?;
+        let inside = inside.await?;
         app.shutdown.cancel();
         app.tasks.close();
         if orders.patient(|graces| graces.deployments, app.tasks.wait()).await.is_none() {
@@ -139,6 +165,6 @@ impl Gateway {
         health.abort();
         scaler.abort();
         app.queue.close().await?;
-        Ok(connections)
+        Ok(Left { connections, inside: inside.listener, inside_connections: inside.connections })
     }
 }

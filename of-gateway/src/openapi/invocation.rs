@@ -79,7 +79,7 @@ fn queued_call(id: String, namespaced: bool) -> Operation {
     of_function(operation, id, namespaced).build()
 }
 
-/// A call's id stands where a function's name does, and OpenAPI knows one name for one place.
+/// A call's id stands where a function's name does, and `OpenAPI` knows one name for one place.
 fn cancel(id: String, namespaced: bool) -> Operation {
     let operation = OperationBuilder::new()
         .operation_id(Some(id))

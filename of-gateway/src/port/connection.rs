@@ -40,7 +40,7 @@ pub(super) async fn serve(client: Arc<Client>, stream: TcpStream) -> Option<StdS
     let detected = tokio::select! {
         biased;
         detected = timeout(HEAD_TIMEOUT, detect(&stream)) => detected,
-        () = client.served.closing.begun() => return stream.into_std().ok(),
+        () = client.closing().begun() => return stream.into_std().ok(),
     };
     match detected {
         Ok(Ok(Some(Protocol::Http1))) => over_http1(client, stream).await,
@@ -90,7 +90,7 @@ async fn over_http1(client: Arc<Client>, stream: TcpStream) -> Option<StdStream>
         leaving.ask();
         http1::UpgradeableConnection::graceful_shutdown(connection);
     };
-    if let Err(error) = client.served.closing.drive(&mut connection, finish).await {
+    if let Err(error) = client.closing().drive(&mut connection, finish).await {
         tracing::debug!(%error, "A connection ended with an error.");
         return None;
     }
@@ -121,7 +121,7 @@ async fn over_http2(client: Arc<Client>, stream: TcpStream) {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     let mut connection = builder.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     let finish = |connection: std::pin::Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
-    if let Err(error) = client.served.closing.drive(&mut connection, finish).await {
+    if let Err(error) = client.closing().drive(&mut connection, finish).await {
         tracing::debug!(%error, "A connection ended with an error.");
     }
 }

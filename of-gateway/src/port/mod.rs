@@ -5,7 +5,7 @@ mod closing;
 mod connection;
 mod socket;
 
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, TcpListener as StdListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use self::closing::Closing;
 use crate::app::App;
@@ -30,14 +30,26 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 pub struct Port {
     /// Where new connections come from.
     pub listener: TcpListener,
-    /// Connections that a predecessor left between two requests.
-    pub connections: Vec<TcpStream>,
+    /// What a predecessor left.
+    pub left: Left,
 }
 
 impl From<TcpListener> for Port {
     fn from(listener: TcpListener) -> Self {
-        Self { listener, connections: Vec::new() }
+        Self { listener, left: Left::default() }
     }
+}
+
+/// What a gateway that ends leaves to its successor, beside the port itself. Functions' connections are kept apart:
+/// they must not be taken for anybody else's.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Connections that are between two requests.
+    pub connections: Vec<TcpStream>,
+    /// The port on the functions' network, if there is one.
+    pub inside: Option<StdListener>,
+    /// Connections to that one.
+    pub inside_connections: Vec<TcpStream>,
 }
 
 /// Whom a port is for.
@@ -54,6 +66,8 @@ struct Served {
     door: Door,
     management: Router,
     closing: Closing,
+    /// The same for functions, which may be needed for longer.
+    last: Closing,
 }
 
 /// What the requests of one connection share.
@@ -71,15 +85,24 @@ impl Client {
         let address = address.unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         Arc::new(Self { served: Arc::clone(served), address, caller })
     }
+
+    fn closing(&self) -> &Closing {
+        if self.caller.is_inside() { &self.served.last } else { &self.served.closing }
+    }
 }
 
 /// Serves until the gateway closes, then lets requests end for as long as the orders give them. Answers with the
 /// connections that were between two requests.
-pub(crate) async fn serve(app: Arc<App>, port: Port, door: Door, orders: Orders) -> Vec<TcpStream> {
-    let Port { listener, connections } = port;
+pub(crate) async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    connections: Vec<TcpStream>,
+    door: Door,
+    orders: Orders,
+) -> Vec<TcpStream> {
     let room = Arc::new(Semaphore::new(app.config.max_connections));
     let management = routes::management(&app);
-    let served = Arc::new(Served { app, door, management, closing: Closing::default() });
+    let served = Arc::new(Served { app, door, management, closing: Closing::default(), last: Closing::default() });
     let mut open = JoinSet::new();
     for stream in connections {
         if let Err(error) = resume(&served, &mut open, &room, stream) {
@@ -87,21 +110,50 @@ pub(crate) async fn serve(app: Arc<App>, port: Port, door: Door, orders: Orders)
         }
     }
     accept(&served, &listener, &room, &mut open).await;
-    drop(listener);
+    let began = Instant::now();
     served.closing.begin();
     let mut left = Vec::new();
+    last_calls(&served, &listener, &room, &mut open, &orders, &mut left).await;
+    drop(listener);
+    served.last.begin();
     let ended = async {
         while let Some(stream) = open.join_next().await {
-            // Dropped, and so closed, at once where no successor wants it.
-            left.extend(stream.ok().flatten().filter(|_| orders.hand_over()));
+            left.extend(stream.ok().flatten());
         }
     };
-    let waiting = orders.clone();
-    if waiting.patient(|graces| graces.connections, ended).await.is_none() {
+    if orders.clone().patient_since(began, |graces| graces.connections, ended).await.is_none() {
         tracing::warn!(connections = open.len(), "Some requests took too long to end and are cut off.");
         open.shutdown().await;
     }
-    left
+    if orders.hand_over() { left } else { Vec::new() }
+}
+
+/// Requests that are under way may need other functions to come to their end. So functions are still let in, until
+/// nothing is under way; everybody else waits for the successor.
+async fn last_calls(
+    served: &Arc<Served>,
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+    open: &mut JoinSet<Option<TcpStream>>,
+    orders: &Orders,
+    left: &mut Vec<TcpStream>,
+) {
+    loop {
+        // Where there is no successor, who waits in the line before the socket may still find one.
+        let hand_over = orders.hand_over();
+        let letting_in = (served.door == Door::Inside || hand_over) && left.len() < served.app.config.max_connections;
+        tokio::select! {
+            () = served.app.quiet.cancelled() => return,
+            Some(ended) = open.join_next() => left.extend(ended.ok().flatten().filter(|_| hand_over)),
+            accepted = listener.accept(), if letting_in => match accepted {
+                Ok((stream, peer)) if Caller::of(&served.app, peer.ip()).is_inside() => {
+                    spawn(served, open, stream, peer.ip(), Arc::clone(room).try_acquire_owned().ok());
+                }
+                Ok((stream, _)) => left.extend(stream.into_std()),
+                Err(_) => sleep(ACCEPT_RETRY).await,
+            },
+        }
+    }
 }
 
 async fn accept(
@@ -155,9 +207,10 @@ fn spawn(
     if served.door == Door::Inside && !client.caller.is_inside() {
         return;
     }
+    let visit = (!client.caller.is_inside()).then(|| served.app.visitors.token());
     open.spawn(async move {
         let left = connection::serve(client, stream).await;
-        drop(permit);
+        drop((permit, visit));
         left
     });
 }

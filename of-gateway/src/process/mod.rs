@@ -66,7 +66,7 @@ async fn serve(
     loop {
         tokio::select! {
             ended = &mut serving => {
-                sockets.connections = ended??;
+                sockets.left = ended??;
                 break;
             }
             signal = signals.next() => match signal? {

@@ -9,7 +9,7 @@ use listenfd::ListenFd;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc::{AF_INET, SOCK_STREAM};
 use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
-use of_gateway::Port;
+use of_gateway::{Left, Port};
 use openfaas_runtime::Env;
 use tokio::net::TcpSocket;
 
@@ -22,6 +22,9 @@ const FIRST_DESCRIPTOR: usize = 3;
 const PORT: &str = "http";
 const METRICS: &str = "metrics";
 const CONNECTION: &str = "c";
+/// The port on the functions' network, and connections to it.
+const INSIDE: &str = "inside";
+const INSIDE_CONNECTION: &str = "ic";
 const NONE: &str = "-";
 /// Connections that wait while a restart lets requests end; the system may have a lower limit.
 const BACKLOG: u32 = 4096;
@@ -42,11 +45,13 @@ impl Inherited {
 
     /// Binds what was not handed over. To be called within a runtime.
     pub(crate) fn or_bind(mut self, arguments: &Arguments) -> anyhow::Result<Sockets> {
-        let (mut port, mut metrics, mut connections) = (None, None, Vec::new());
+        let (mut port, mut metrics, mut left) = (None, None, Left::default());
         for index in 0..self.descriptors.len() {
             match self.names.get(index).map_or("", String::as_str) {
                 NONE => {}
-                CONNECTION => connections.extend(self.connection(index)),
+                CONNECTION => left.connections.extend(self.connection(index)),
+                INSIDE => left.inside = Some(self.listener(index)?),
+                INSIDE_CONNECTION => left.inside_connections.extend(self.connection(index)),
                 METRICS => metrics = Some(self.listener(index)?),
                 _ if port.is_none() => port = Some(self.listener(index)?),
                 other => bail!(
@@ -60,7 +65,7 @@ impl Inherited {
             (None, Some(address)) => Some(bind(address, "--metrics-listen")?),
             (metrics, _) => metrics,
         };
-        Ok(Sockets { port, metrics, connections })
+        Ok(Sockets { port, metrics, left })
     }
 
     fn listener(&mut self, index: usize) -> anyhow::Result<TcpListener> {
@@ -92,14 +97,14 @@ pub(crate) struct Sockets {
     port: TcpListener,
     metrics: Option<TcpListener>,
     /// What a gateway that ended left to its successor.
-    pub(crate) connections: Vec<TcpStream>,
+    pub(crate) left: Left,
 }
 
 impl Sockets {
     /// For one gateway. The socket stays open when that ends, so connections can wait for the next.
     pub(crate) fn port(&mut self) -> anyhow::Result<Port> {
         let listener = listener(&self.port)?;
-        Ok(Port { listener, connections: std::mem::take(&mut self.connections) })
+        Ok(Port { listener, left: std::mem::take(&mut self.left) })
     }
 
     /// Where metrics are served, if they are.
@@ -135,7 +140,11 @@ impl Sockets {
     fn all(&self) -> Vec<(std::os::fd::BorrowedFd<'_>, &'static str)> {
         let port = std::iter::once((self.port.as_fd(), PORT));
         let metrics = self.metrics.iter().map(|socket| (socket.as_fd(), METRICS));
-        port.chain(metrics).chain(self.connections.iter().map(|socket| (socket.as_fd(), CONNECTION))).collect()
+        let Left { connections, inside, inside_connections } = &self.left;
+        let inside = inside.iter().map(|socket| (socket.as_fd(), INSIDE));
+        let connections = connections.iter().map(|socket| (socket.as_fd(), CONNECTION));
+        let inside_connections = inside_connections.iter().map(|socket| (socket.as_fd(), INSIDE_CONNECTION));
+        port.chain(metrics).chain(inside).chain(connections).chain(inside_connections).collect()
     }
 }
 

@@ -25,14 +25,19 @@ impl Contained {
         program::write_credentials(&secrets, USER, PASSWORD);
         let data = data_dir.to_str().unwrap();
         run(Command::new("docker")
-            .args(["run", "--detach", "--name", &contained.name, "--network", "host"])
+            .args(["run", "--detach", "--name", &contained.name, "--network", "host", "--cap-add", "NET_ADMIN"])
             .args(["--volume", "/var/run/docker.sock:/var/run/docker.sock"])
-            // Secrets are put there, for the engine to find.
             .args(["--volume", "/dev/shm:/dev/shm"])
             .args(["--volume", &format!("{}:/run/secrets:ro", secrets.display())])
             .args(["--volume", &format!("{data}:{data}"), "--env", &format!("data_dir={data}")])
             .args([contained.image.as_str(), "--listen", "127.0.0.1:0"]));
         contained
+    }
+
+    /// What it warned of.
+    fn complaints(&self) -> Vec<String> {
+        let log = run(Command::new("docker").args(["logs", &self.name]));
+        log.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\"")).map(str::to_owned).collect()
     }
 
     /// The addresses that it became ready at, one for each start.
@@ -46,7 +51,8 @@ impl Contained {
 
 impl Drop for Contained {
     fn drop(&mut self) {
-        for arguments in [["rm", "--force", &self.name], ["rmi", "--force", &self.image]] {
+        // What the image was built upon stays, or the next test would have to build that too.
+        for arguments in [["rm", "--force", &self.name].as_slice(), &["rmi", "--force", "--no-prune", &self.image]] {
             let _ = Command::new("docker").args(arguments).output();
         }
     }
@@ -71,12 +77,14 @@ async fn the_image_deploys_functions_restarts_in_place_and_ends_in_order() {
     let secret = system("secrets").json(&json!({"name": "key", "value": "s3cret"})).send().await.unwrap();
     assert_eq!(secret.status(), 202);
     let spec = with(bench.spec("inside"), json!({"secrets": ["key"]}));
-    assert_eq!(system("functions").json(&spec).send().await.unwrap().status(), 202);
+    let deployed = system("functions").json(&spec).send().await.unwrap();
+    assert_eq!(deployed.status(), 202, "{:?}", deployed.text().await);
     let ask = async |path: &str| {
         let url = format!("http://{address}/function/inside/{path}");
         http.get(url).send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
     };
-    assert_eq!(ask("secret/key").await, "s3cret", "the copy in memory is where the engine looks for it");
+    assert_eq!(ask("secret/key").await, "s3cret", "its secrets are where the engine looks for them");
+    assert!(gateway.complaints().is_empty(), "it has all that it needs: {:?}", gateway.complaints());
     run(Command::new("docker").args(["kill", "--signal", "USR2", &gateway.name]));
     eventually("the restart", async || (gateway.addresses() == [address.clone(), address.clone()]).then_some(())).await;
     assert_eq!(ask("version").await, "one");

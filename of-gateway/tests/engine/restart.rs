@@ -1,6 +1,7 @@
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use http::header::CONNECTION;
@@ -110,4 +111,45 @@ async fn queued_calls_survive_a_restart() {
         (0..20).all(|n| log.contains(&format!("call-{n:02}"))).then_some(())
     };
     eventually("all queued calls to be made", all).await;
+}
+
+#[expect(clippy::unwrap_used, reason = "test helper")]
+/// A function that is under way calls another one when the gateway has begun to restart.
+async fn calls_within_calls(program: &mut Program, bench: &Bench, inside: &str) {
+    for name in ["outer", "inner"] {
+        deployed(program, &bench.spec(name)).await;
+    }
+    let within = format!("{}/function/outer/later/2/GET/gateway.openfaas:{inside}/function/inner/version", program.url);
+    for times in 1..=2 {
+        let call = tokio::spawn(program.http.get(&within).send());
+        let under_way = async || {
+            let shown = program.system(Method::GET, "/system/function/outer").send().await.ok()?;
+            let shown: Value = shown.json().await.ok()?;
+            (shown["invocationCount"].as_f64()? >= 1.0).then_some(())
+        };
+        eventually("the outer call to be under way", under_way).await;
+        let began = Instant::now();
+        program.signal(Signal::SIGUSR2);
+        program.says(READY, times + 1).await;
+        assert!(began.elapsed() < Duration::from_secs(12), "the restart did not wait in vain");
+        assert_eq!(call.await.unwrap().unwrap().text().await.unwrap(), "200 one");
+    }
+}
+
+#[tokio::test]
+async fn a_call_under_way_may_call_another_function_during_a_restart() {
+    let bench = Bench::set_up().await;
+    let mut program = Start::new(bench.dir.path(), SOCKET).run().await;
+    calls_within_calls(&mut program, &bench, "8080").await;
+}
+
+#[tokio::test]
+async fn that_holds_too_where_functions_and_all_others_share_the_port() {
+    let bench = Bench::set_up().await;
+    let free = std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_of-gateway"));
+    command.args(["--listen", &format!("0.0.0.0:{free}"), "--metrics-listen", "off"]).env("inside_port", &free);
+    let mut program = Start::by(command, bench.dir.path(), SOCKET).run().await;
+    program.url = format!("http://127.0.0.1:{free}");
+    calls_within_calls(&mut program, &bench, &free).await;
 }

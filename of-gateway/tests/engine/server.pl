@@ -105,6 +105,7 @@ sub serve {
         return answer($client, 200, $peer ? 'reached' : 'not reached');
     }
     if ($path =~ m{^/call/(\w+)/([^/]+)(/.*)}) { return answer($client, 200, call($1, $2, $3)) }
+    if ($path =~ m{^/later/(\d+)/(\w+)/([^/]+)(/.*)}) { sleep $1; return answer($client, 200, call($2, $3, $4)) }
     if ($path =~ m{^/fstype(/.*)}) { return answer($client, 200, qx(stat -f -c %T $1)) }
     if ($path =~ m{^/exists(/.*)}) { return answer($client, 200, -e $1 ? 'yes' : 'no') }
     if ($path eq '/status') { return answer($client, 200, slurp('/proc/self/status')) }
