@@ -34,6 +34,10 @@ pub const BUILD_DIGEST: &str = "com.openfaas.cloud.build-digest";
 pub const DEPLOY_DIGEST: &str = "com.openfaas.cloud.deploy-digest";
 /// Annotation: the repository's page.
 pub const GIT_REPO_URL: &str = "com.openfaas.cloud.git-repo-url";
+/// Annotation, new: who may call a function, see [`crate::access::Access`].
+pub const ACCESS: &str = "com.openfaas.cloud.access";
+/// Annotation, new: other hosts that a function is served at, by commas. Each proves itself by a DNS record.
+pub const DOMAINS: &str = "com.openfaas.cloud.domains";
 /// On the platform's own functions: [`SYSTEM_ROLE`].
 pub const ROLE: &str = "role";
 /// The value of [`ROLE`] on the platform's own functions.

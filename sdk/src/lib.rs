@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 pub mod audit;
 pub mod call;
 pub mod context;
@@ -13,6 +14,7 @@ pub mod garbage;
 pub mod gateway;
 pub mod http;
 pub mod id;
+pub mod identity;
 pub mod labels;
 pub mod listing;
 pub mod pipeline_log;
