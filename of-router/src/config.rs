@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::Domain;
+use crate::serving::Serving;
 
 /// The configuration of the router.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Config {
     pub max_connections: usize,
     /// How long the gateway's word about whose a function is counts.
     pub owner_cache: Duration,
+    /// Workers, limits, the access log and the metrics.
+    pub serving: Serving,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
             max_git_body_bytes: 4 << 30,
             max_connections: 10_000,
             owner_cache: Duration::from_secs(1),
+            serving: Serving::default(),
         }
     }
 
@@ -88,6 +92,7 @@ impl Config {
         let max_body_bytes = reader.or("max_body_bytes", nothing.max_body_bytes);
         let max_git_body_bytes = reader.or("max_git_body_bytes", nothing.max_git_body_bytes);
         let max_connections = reader.or("max_connections", nothing.max_connections);
+        let serving = Serving::read(&reader);
         if matches!(&public_scheme, Ok(scheme) if scheme != "http" && scheme != "https") {
             let _ = reader.invalid("public_scheme", "has to be http or https");
         }
@@ -102,6 +107,7 @@ impl Config {
             max_body_bytes: max_body_bytes?,
             max_git_body_bytes: max_git_body_bytes?,
             max_connections: max_connections?,
+            serving: serving?,
             ..Self::new(domain?, gateway_url?, user?.expose_secret(), password?)
         })
     }

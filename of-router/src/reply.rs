@@ -1,18 +1,19 @@
 //! The router's own answers.
 
-use http::{Response, StatusCode, header};
-use http_body_util::{Either, Full};
-use upstream::{Answer, ForwardError, Inbound};
+mod body;
 
-use crate::connections::Slot;
+use std::time::Duration;
+
+use http::{Response, StatusCode, header};
+use upstream::ForwardError;
+
 use crate::route::Refusal;
 
-/// An upstream's answer, or one of the router's own.
-pub(crate) type Body = Either<Answer<Inbound, Option<Slot>>, Full<bytes::Bytes>>;
+pub(crate) use body::{Body, Held, Received};
 
 /// A short text.
 pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
-    let mut response = Response::new(Either::Right(Full::from(format!("{sentence}\n"))));
+    let mut response = Response::new(Body::own(format!("{sentence}\n")));
     *response.status_mut() = status;
     let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
@@ -62,6 +63,14 @@ pub(crate) fn unclear() -> Response<Body> {
 /// A request's body is longer than is taken.
 pub(crate) fn too_long(limit: u64) -> Response<Body> {
     text(StatusCode::PAYLOAD_TOO_LARGE, &format!("A request may have a body of at most {limit} bytes."))
+}
+
+/// An owner's functions are called too much.
+pub(crate) fn too_many(wait: Duration) -> Response<Body> {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "There are too many requests to this owner's functions.");
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() != 0);
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds.max(1)));
+    response
 }
 
 /// The upstream gave no answer.

@@ -12,7 +12,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
-use crate::headers::{is_upgrade, strip_hop_by_hop};
+use crate::headers::{is_upgrade, strip_hop_by_hop, take_trailers, takes_trailers};
 use crate::inbound::InboundError;
 use crate::pool::Upstream;
 use crate::tunnel;
@@ -109,7 +109,11 @@ where
     G: Send + 'static,
 {
     let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let trailers = takes_trailers(request.headers());
     strip_hop_by_hop(request.headers_mut());
+    if trailers {
+        take_trailers(request.headers_mut());
+    }
     *request.version_mut() = Version::HTTP_11;
     let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
     let sent = sent.unwrap_or_else(|_| Err(Box::new(ForwardError::Timeout(limits.head).into())));

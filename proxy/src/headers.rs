@@ -3,13 +3,12 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
-/// RFC 9110 7.6.1, and the two that never were in a standard.
-const HOP_BY_HOP: [HeaderName; 9] = [
+/// RFC 9110 7.6.1, and the two that never were in a standard. `Trailer` is not among them: it announces what travels on.
+const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::TE,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     HeaderName::from_static("keep-alive"),
@@ -35,6 +34,18 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// True if the sender of this request takes trailers behind the answer.
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Says the same on the next connection.
+pub(crate) fn take_trailers(headers: &mut HeaderMap) {
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.append(header::CONNECTION, HeaderValue::from_static("te"));
+}
+
 fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
@@ -55,13 +66,23 @@ mod tests {
             ("x-private", "1"),
             ("keep-alive", "5"),
             ("te", "trailers"),
+            ("trailer", "x-sum"),
             ("transfer-encoding", "chunked"),
             ("proxy-authorization", "Basic x"),
             ("upgrade", "h2c"),
             ("x-kept", "1"),
         ]);
         strip_hop_by_hop(&mut given);
-        assert_eq!(given, headers(&[("x-kept", "1")]));
+        assert_eq!(given, headers(&[("trailer", "x-sum"), ("x-kept", "1")]));
+    }
+
+    #[test]
+    fn who_takes_trailers_says_so() {
+        assert!(takes_trailers(&headers(&[("te", "gzip;q=0.5, Trailers")])));
+        assert!(!takes_trailers(&headers(&[("te", "gzip")])));
+        let mut given = HeaderMap::new();
+        take_trailers(&mut given);
+        assert_eq!(given, headers(&[("te", "trailers"), ("connection", "te")]));
     }
 
     #[test]

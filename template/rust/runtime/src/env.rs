@@ -74,6 +74,18 @@ impl Env {
         }))
     }
 
+    /// The same secrets, and these variables over the ones that are there.
+    #[must_use]
+    pub fn with_vars(&self, vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut all = self.0.vars.clone();
+        all.extend(vars);
+        let secrets = match &self.0.secrets {
+            Secrets::Folder(folder) => Secrets::Folder(folder.clone()),
+            Secrets::Map(map) => Secrets::Map(map.clone()),
+        };
+        Self(Arc::new(Source { vars: all, secrets }))
+    }
+
     /// The variable's value. An empty value counts as unset.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.0

@@ -1,0 +1,17 @@
+//! How clients are served: workers, connections, limits, the access log and the metrics.
+
+mod address;
+pub(crate) mod connection;
+mod dispatch;
+pub(crate) mod lane;
+pub(crate) mod listen;
+pub(crate) mod owners;
+pub(crate) mod record;
+mod settings;
+mod strict;
+mod sweep;
+mod watched;
+mod worker;
+
+pub(crate) use dispatch::{Common, run};
+pub use settings::{AccessLog, Serving};

@@ -1,0 +1,243 @@
+//! One client's connection, whatever carries it: plain TCP or TLS, HTTP/1.1 or HTTP/2.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::header::HeaderValue;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+
+use super::Serving;
+use super::address::Counted;
+use super::watched::Watched;
+use super::worker::Worker;
+
+/// How a connection of HTTP/2 begins; no method is called so.
+const PREFACE: [u8; 4] = *b"PRI ";
+/// What a stream of HTTP/2 may have under way before we have read it, and what all may have together.
+const WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// How much of an answer may wait for the window of the client, for each stream.
+const SEND_BUFFER: usize = 128 * 1024;
+/// A connection that resets more streams than these before they did anything is closed.
+const RESETS: usize = 20;
+const LOCAL_RESETS: usize = 128;
+/// A silent connection of HTTP/2 is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+
+/// What is spoken on a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Nobody said: the first bytes tell.
+    Unknown,
+    /// Agreed on: HTTP/1.1.
+    #[allow(dead_code, reason = "for TLS, which agrees on a protocol")]
+    Http1,
+    /// Agreed on: HTTP/2.
+    Http2,
+}
+
+/// One connection's place, held until the connection and every tunnel made from it have ended.
+pub(crate) type Slot = Arc<Conn>;
+
+/// What is known of a connection while it lives. Times are milliseconds since the worker began, from 1 on; 0 is never.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) client: SocketAddr,
+    /// The client's address as it is told to services.
+    pub(crate) address: HeaderValue,
+    pub(crate) retire: Notify,
+    began: Instant,
+    http2: AtomicBool,
+    open: AtomicU32,
+    served: AtomicU64,
+    idle_since: AtomicU64,
+    head_since: AtomicU64,
+    blocked_since: AtomicU64,
+    _place: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+/// What a connection waits for, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// For a request to begin.
+    Idle(u64),
+    /// For a request's head to come to its end.
+    Head(u64),
+    /// For the client to take what it is sent.
+    Reader(u64),
+}
+
+impl Conn {
+    pub(crate) fn new(client: SocketAddr, began: Instant, place: OwnedSemaphorePermit, counted: Counted) -> Slot {
+        let address = HeaderValue::from_str(&client.ip().to_canonical().to_string());
+        let this = Self {
+            client,
+            address: address.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            retire: Notify::new(),
+            began,
+            http2: AtomicBool::new(false),
+            open: AtomicU32::new(0),
+            served: AtomicU64::new(0),
+            idle_since: AtomicU64::new(0),
+            head_since: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
+            _place: place,
+            _counted: counted,
+        };
+        // The first request has to come as soon as one that has begun.
+        this.head_since.store(this.millis(Instant::now()), Ordering::Relaxed);
+        Arc::new(this)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// Bytes came in.
+    pub(crate) fn received(&self) {
+        if self.open.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == 0
+            && !self.http2.load(Ordering::Relaxed)
+        {
+            self.head_since.store(self.millis(Instant::now()), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes were to go out and did, or did not.
+    pub(crate) fn written(&self, done: bool) {
+        let blocked = self.blocked_since.load(Ordering::Relaxed) != 0;
+        if done && blocked {
+            self.blocked_since.store(0, Ordering::Relaxed);
+        } else if !done && !blocked {
+            self.blocked_since.store(self.millis(Instant::now()), Ordering::Relaxed);
+        }
+    }
+
+    /// A request's head is there. Returns how many there were, with this one.
+    pub(crate) fn request_begins(&self) -> u64 {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.head_since.store(0, Ordering::Relaxed);
+        self.served.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A request has ended.
+    pub(crate) fn request_ends(&self, now: Instant) {
+        self.idle_since.store(self.millis(now), Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What the connection waits for on its client's side, apart from bodies.
+    pub(crate) fn wait(&self) -> Option<Wait> {
+        let at = |time: &AtomicU64| Some(time.load(Ordering::Relaxed)).filter(|time| *time != 0);
+        if let Some(since) = at(&self.blocked_since) {
+            return Some(Wait::Reader(since));
+        }
+        if self.open.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        at(&self.head_since).map(Wait::Head).or_else(|| at(&self.idle_since).map(Wait::Idle))
+    }
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, protocol: Protocol)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut ahead, mut length) = ([0; 4], 0);
+    let mut http2 = protocol == Protocol::Http2;
+    if protocol == Protocol::Unknown {
+        while !http2 {
+            tokio::select! {
+                biased;
+                read = stream.read(&mut ahead[length..]) => match read {
+                    Ok(0) | Err(_) => return,
+                    Ok(more) => length += more,
+                },
+                () = slot.retire.notified() => return,
+            }
+            if ahead[..length] != PREFACE[..length] {
+                break;
+            }
+            http2 = length == PREFACE.len();
+        }
+    }
+    let stream = Watched::new(stream, slot.clone(), &ahead[..length]);
+    let client = slot.client;
+    let ended = if http2 {
+        slot.http2.store(true, Ordering::Relaxed);
+        // The larger of the two, and the rarer one to be idle in thousands.
+        Box::pin(serve_http2(worker, stream, slot)).await
+    } else {
+        serve_http1(worker, stream, slot).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%client, %error, "a client's connection ended with an error");
+    }
+}
+
+async fn serve_http1<S>(worker: Arc<Worker>, stream: Watched<S>, slot: Slot) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let builder = http1(worker.lane().limits());
+    let conn = slot.clone();
+    let service = service_fn(move |request| {
+        let (lane, slot) = (worker.lane(), slot.clone());
+        async move { Ok::<_, Infallible>(lane.answer(request, slot).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = conn.retire.notified() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+async fn serve_http2<S>(worker: Arc<Worker>, stream: Watched<S>, slot: Slot) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let builder = http2(worker.lane().limits());
+    let conn = slot.clone();
+    let service = service_fn(move |request| {
+        let (lane, slot) = (worker.lane(), slot.clone());
+        async move { Ok::<_, Infallible>(lane.answer(request, slot).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = conn.retire.notified() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+fn http1(limits: &Serving) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // The sweep sees to the time of heads: it needs no timer for each request.
+    builder.timer(TokioTimer::new()).header_read_timeout(None).half_close(false);
+    builder.max_buf_size(limits.max_head_bytes as usize).max_headers(limits.max_headers);
+    builder
+}
+
+fn http2(limits: &Serving) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    builder.max_header_list_size(limits.max_head_bytes).max_concurrent_streams(limits.max_streams);
+    builder.max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(LOCAL_RESETS);
+    builder.initial_stream_window_size(WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
+    builder.max_send_buf_size(SEND_BUFFER);
+    builder
+}

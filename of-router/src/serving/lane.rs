@@ -1,0 +1,77 @@
+//! What one worker needs for a request: the router as it is configured now, and the worker's own counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+
+use super::connection::Slot;
+use super::dispatch::Common;
+use super::record::Record;
+use super::{Serving, strict};
+use crate::handler::{Call, Router};
+use crate::metrics::Shard;
+use crate::reply::{self, Body};
+
+/// One worker's view. Cloning its `Arc` costs nothing that workers share.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) router: Arc<Router>,
+    pub(crate) index: usize,
+    pub(crate) common: Arc<Common>,
+    closing: AtomicBool,
+}
+
+impl Lane {
+    pub(crate) fn new(router: Arc<Router>, index: usize, common: Arc<Common>) -> Arc<Self> {
+        let closing = AtomicBool::new(common.shutdown.is_cancelled());
+        Arc::new(Self { router, index, common, closing })
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn limits(&self) -> &Serving {
+        &self.router.serving
+    }
+
+    pub(crate) fn shard(&self) -> &Shard {
+        self.common.metrics.shard(self.index)
+    }
+
+    /// Answers a request. What became of it is logged and counted when the answer has ended.
+    pub(crate) async fn answer(self: Arc<Self>, mut request: Request<Incoming>, slot: Slot) -> Response<Body> {
+        let before = slot.request_begins();
+        let mut record = Record::new(self.clone(), slot, &request, Instant::now());
+        let odd = strict::check(&mut request);
+        let many = request.headers().len() > self.limits().max_headers;
+        let version = request.version();
+        let mut response = match odd {
+            Err((status, sentence)) => reply::text(status, sentence),
+            Ok(()) if many => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers."),
+            Ok(()) => self.router.answer(request, &mut Call { lane: &self, record: &mut record }).await,
+        };
+        self.keep_or_close(&mut response, version, before, &record);
+        record.answered(&mut response);
+        response
+    }
+
+    fn keep_or_close(&self, response: &mut Response<Body>, version: Version, before: u64, record: &Record) {
+        let odd = response.status() == StatusCode::BAD_REQUEST && response.body().is_own();
+        let last = before >= self.limits().max_connection_requests || self.closing.load(Ordering::Relaxed);
+        if !(odd || last) || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        if version == Version::HTTP_2 {
+            if last {
+                record.slot.retire.notify_one();
+            }
+        } else {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What is known of one request when it is over, for the access log and the metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use sdk::id::{Owner, ServiceName};
+
+use super::connection::Slot;
+use super::lane::Lane;
+use super::owners::OwnerState;
+use crate::call_id;
+use crate::reply::Body;
+
+/// The client went away before it was answered; nginx calls it so.
+const CLIENT_GONE: u16 = 499;
+
+/// One request. Dropping it writes it down.
+#[derive(Debug)]
+pub(crate) struct Record {
+    lane: Arc<Lane>,
+    pub(crate) slot: Slot,
+    pub(crate) began: Instant,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) host: Option<HeaderValue>,
+    pub(crate) status: u16,
+    pub(crate) call_id: HeaderValue,
+    pub(crate) received: Arc<AtomicU64>,
+    pub(crate) sent: u64,
+    /// Whose function it was for, if it was allowed to go there.
+    pub(crate) owner: Option<Owner>,
+    pub(crate) owner_state: Option<Arc<OwnerState>>,
+    /// The function's name at the gateway.
+    pub(crate) function: Option<ServiceName>,
+    /// The login of who is signed in.
+    pub(crate) user: Option<String>,
+}
+
+impl Record {
+    pub(crate) fn new<B>(lane: Arc<Lane>, slot: Slot, request: &Request<B>, began: Instant) -> Box<Self> {
+        Box::new(Self {
+            lane,
+            slot,
+            began,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
+            host: request.headers().get(header::HOST).cloned(),
+            status: CLIENT_GONE,
+            call_id: call_id::next(),
+            received: Arc::default(),
+            sent: 0,
+            owner: None,
+            owner_state: None,
+            function: None,
+            user: None,
+        })
+    }
+
+    /// The answer begins. The record lives on in its body.
+    pub(crate) fn answered(mut self: Box<Self>, response: &mut Response<Body>) {
+        self.status = response.status().as_u16();
+        response.headers_mut().insert(crate::outside::CALL_ID, self.call_id.clone());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.lane.shard().tunnel();
+        }
+        response.body_mut().keep(self);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.slot.request_ends(now);
+        let seconds = now.saturating_duration_since(self.began).as_secs_f64();
+        self.lane.shard().request(self.status, seconds, self.received.load(Ordering::Relaxed), self.sent);
+        if let Some(state) = &self.owner_state {
+            state.answers[usize::from(self.status / 100).min(5)].fetch_add(1, Ordering::Relaxed);
+        }
+        self.lane.common.log.write(self, seconds);
+    }
+}
