@@ -9,6 +9,7 @@ mod pipeline;
 mod push;
 mod report;
 mod repository;
+mod router;
 mod servers;
 mod stub;
 mod webhooks;
@@ -67,6 +68,8 @@ enum What {
     Idle,
     /// Webhooks taken, beside a mere signature check.
     Webhooks,
+    /// The router with its check on every request, beside nginx without one and with `auth_request`.
+    Router,
 }
 
 fn main() -> ExitCode {
@@ -123,6 +126,7 @@ impl What {
             Self::Async => gateway::measure(Rows::Messages, report).await,
             Self::Rolling => gateway::measure(Rows::Rolling, report).await,
             Self::Idle => block_in_place(|| idle::measure(report)),
+            Self::Router => block_in_place(|| router::measure(report)),
             Self::Webhooks => block_in_place(|| webhooks::measure(report)),
         }
     }

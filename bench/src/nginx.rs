@@ -21,10 +21,16 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts it in front of one server.
     pub(crate) fn in_front_of(server: &str) -> Result<Self> {
-        let (directory, port) = (tempfile::tempdir()?, free_port()?);
+        let port = free_port()?;
+        Self::serving(port, |directory| configuration(server, port, directory))
+    }
+
+    /// Starts it with a configuration of the caller's, made for a directory of its own, and waits for one of its ports.
+    pub(crate) fn serving(port: u16, configuration: impl FnOnce(&str) -> String) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
         let path = directory.path().display().to_string();
         let file = directory.path().join("nginx.conf");
-        std::fs::write(&file, configuration(server, port, &path))?;
+        std::fs::write(&file, configuration(&path))?;
         let mut command = Command::new("nginx");
         command.arg("-c").arg(&file).args(["-p", &path, "-e", "stderr"]);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -48,14 +54,21 @@ impl Drop for Nginx {
 }
 
 fn configuration(server: &str, port: u16, directory: &str) -> String {
+    let servers = format!(
+        "upstream function {{ server {server}; keepalive 64; keepalive_requests 100000000; }}\n\
+         server {{\n  listen 127.0.0.1:{port};\n  location / {{\n    proxy_pass http://function;\n    \
+         proxy_http_version 1.1;\n    proxy_set_header Connection \"\";\n  }}\n}}\n"
+    );
+    whole(directory, &servers)
+}
+
+/// A configuration around these servers: a process on each core, no log, connections that are kept.
+pub(crate) fn whole(directory: &str, servers: &str) -> String {
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let paths: String = kinds.iter().map(|kind| format!("  {kind}_temp_path {directory}/{kind};\n")).collect();
     format!(
         "daemon off;\nworker_processes auto;\npid {directory}/nginx.pid;\nerror_log stderr crit;\n\
          events {{ worker_connections 1024; }}\n\
-         http {{\n  access_log off;\n  keepalive_requests 100000000;\n{paths}\
-         upstream function {{ server {server}; keepalive 64; keepalive_requests 100000000; }}\n\
-         server {{\n  listen 127.0.0.1:{port};\n  location / {{\n    proxy_pass http://function;\n    \
-         proxy_http_version 1.1;\n    proxy_set_header Connection \"\";\n  }}\n}}\n}}\n"
+         http {{\n  access_log off;\n  keepalive_requests 100000000;\n{paths}{servers}}}\n"
     )
 }

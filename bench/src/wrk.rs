@@ -1,5 +1,6 @@
 //! Load by `wrk`, one thread and 64 connections.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -24,11 +25,18 @@ pub(crate) fn rate(url: &str, script: Option<&Path>) -> Result<f64> {
 
 /// The same, and how long they take.
 pub(crate) fn load(url: &str, script: Option<&Path>) -> Result<Load> {
+    let script = script.map(|script| ["-s".into(), script.as_os_str().to_owned()]);
+    run(url, script.into_iter().flatten())
+}
+
+/// The same for a name that is not in the address.
+pub(crate) fn load_at(url: &str, host: &str) -> Result<Load> {
+    run(url, ["-H".into(), format!("host: {host}").into()])
+}
+
+fn run(url: &str, more: impl IntoIterator<Item = OsString>) -> Result<Load> {
     let mut command = Command::new("wrk");
-    command.args(["-t1", "-c64", "--latency", "-d", ROUND]);
-    if let Some(script) = script {
-        command.arg("-s").arg(script);
-    }
+    command.args(["-t1", "-c64", "--latency", "-d", ROUND]).args(more);
     let output = command.arg(url).output().context("cannot start wrk; scripts/setup bench installs it")?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "wrk failed: {text}{}", String::from_utf8_lossy(&output.stderr));

@@ -76,7 +76,8 @@ impl Router {
     pub(crate) fn new(config: &Config, common: &Common) -> anyhow::Result<Self> {
         let workers = common.metrics.workers();
         let limits = |head| Limits { head, pause: config.idle_timeout };
-        let gateway = Behind::new(&config.gateway_url, limits(config.upstream_timeout), config.max_body_bytes, workers)?;
+        let gateway =
+            Behind::new(&config.gateway_url, limits(config.upstream_timeout), config.max_body_bytes, workers)?;
         let git = config.git_url.as_ref();
         let git = git
             .map(|url| Behind::new(url, limits(config.git_timeout), config.max_git_body_bytes, workers))
@@ -153,8 +154,7 @@ impl Router {
         }
         parts.uri = target;
         let slot = call.record.slot.clone();
-        let arrival =
-            Arrival { client: slot.client.ip(), host, scheme: &self.scheme, call_id: &call.record.call_id };
+        let arrival = Arrival { client: slot.client.ip(), host, scheme: &self.scheme, call_id: &call.record.call_id };
         outside::replace(&mut parts.headers, &arrival, behind.host.clone());
         let request = Request::from_parts(parts, Received::new(body, call.record.received.clone()));
         let held = Held { _slot: slot, _ticket: ticket };

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Parser;
 use of_router::{Change, Config};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ struct Args {
 async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let args = Args::parse();
+    allow_many_files();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_env_filter(filter).init();
     let env = env_file::read(args.env_file.as_deref())?;
@@ -39,6 +41,12 @@ async fn main() -> anyhow::Result<()> {
     let listener = of_router::listen(address).with_context(|| format!("could not listen on {address}"))?;
     tracing::info!(%address, "of-router is routing requests");
     of_router::serve_changing(config, listener, shutdown, changes).await
+}
+
+/// Every connection is a file: as many as the system lets us have, not as many as it gives unasked.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 async fn reload_on_signal(mut hangup: tokio::signal::unix::Signal, file: Option<PathBuf>, tell: mpsc::Sender<Change>) {

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 pub(crate) use server::serve;
 
 /// Upper bounds of the histogram, in seconds.
-pub(crate) const BOUNDS: [f64; 13] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+pub(crate) const BOUNDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 /// A limit that somebody met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

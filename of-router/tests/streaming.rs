@@ -7,9 +7,9 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use support::{DEADLINE, Gateway, Router, config, status_of};
+use support::{DEADLINE, Gateway, Router, config, read_until, status_of};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -30,20 +30,6 @@ async fn bare_server(change: impl FnOnce(&mut of_router::Config)) -> (TcpListene
     change(&mut config);
     let router = Router::start(config).await;
     (listener, router)
-}
-
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
-    let mut seen = Vec::new();
-    let read = async {
-        while !String::from_utf8_lossy(&seen).contains(end) {
-            let mut chunk = [0; 1024];
-            let count = stream.read(&mut chunk).await.unwrap();
-            assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&seen));
-            seen.extend_from_slice(&chunk[..count]);
-        }
-    };
-    tokio::time::timeout(DEADLINE, read).await.unwrap();
-    String::from_utf8_lossy(&seen).into_owned()
 }
 
 #[tokio::test]
@@ -106,7 +92,8 @@ async fn an_upgrade_that_nobody_asked_for_is_no_answer() {
 
 #[tokio::test]
 async fn connections_are_used_again_and_dead_ones_are_noticed() {
-    let (listener, router) = bare_server(|_| ()).await;
+    // Each worker has connections of its own.
+    let (listener, router) = bare_server(|c| c.serving.workers = 1).await;
     for round in 0..3 {
         let first = tokio::spawn(router.get("system.localhost", "/dashboard").send());
         let (mut server, _) = tokio::time::timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A function on the Rust template, and what it is measured against: `function-server template|hyper|fork|count`.
+//! A function on the Rust template, and what it is measured against: `function-server template|hyper|fork|count|sink`.
 //!
 //! A program of its own: within the benchmark's, which has every service in it, a function's memory would be measured
 //! together with theirs.
@@ -31,8 +31,9 @@ fn main() -> ExitCode {
         // As under the classic watchdog. `cat` is a lighter program than any function of the original.
         Some("fork") => serve(&env, |request| async move { fork(request).await.unwrap_or_default() }),
         Some("count") => count(&env),
+        Some("sink") => serve(&env, |request| async move { sink(request.into_body()).await }),
         _ => {
-            eprintln!("usage: function-server template|hyper|fork|count");
+            eprintln!("usage: function-server template|hyper|fork|count|sink");
             ExitCode::from(2)
         }
     }
@@ -91,6 +92,16 @@ fn refused() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"the body begins with no number")));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response
+}
+
+/// Reads a body without keeping it, and says how long it was.
+async fn sink(mut body: Incoming) -> Response<Full<Bytes>> {
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return refused() };
+        length += frame.data_ref().map_or(0, Bytes::len);
+    }
+    Response::new(Full::new(Bytes::from(length.to_string())))
 }
 
 fn serve<F, R>(env: &Env, handler: F) -> ExitCode

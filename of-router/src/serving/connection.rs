@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::header::HeaderValue;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -55,6 +57,8 @@ pub(crate) struct Conn {
     pub(crate) retire: Notify,
     began: Instant,
     http2: AtomicBool,
+    parking: AtomicBool,
+    parked: AtomicBool,
     open: AtomicU32,
     served: AtomicU64,
     idle_since: AtomicU64,
@@ -84,6 +88,8 @@ impl Conn {
             retire: Notify::new(),
             began,
             http2: AtomicBool::new(false),
+            parking: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
             open: AtomicU32::new(0),
             served: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
@@ -125,7 +131,16 @@ impl Conn {
     pub(crate) fn request_begins(&self) -> u64 {
         self.open.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
+        self.parked.store(false, Ordering::Relaxed);
         self.served.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Asks for the buffers of an idle connection back.
+    pub(crate) fn park(&self) {
+        if !self.http2.load(Ordering::Relaxed) && !self.parked.swap(true, Ordering::Relaxed) {
+            self.parking.store(true, Ordering::Relaxed);
+            self.retire.notify_one();
+        }
     }
 
     /// A request has ended.
@@ -152,56 +167,93 @@ pub(crate) async fn serve<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, pro
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut ahead, mut length) = ([0; 4], 0);
-    let mut http2 = protocol == Protocol::Http2;
+    let mut ahead = Bytes::new();
     if protocol == Protocol::Unknown {
-        while !http2 {
-            tokio::select! {
-                biased;
-                read = stream.read(&mut ahead[length..]) => match read {
-                    Ok(0) | Err(_) => return,
-                    Ok(more) => length += more,
-                },
-                () = slot.retire.notified() => return,
-            }
-            if ahead[..length] != PREFACE[..length] {
-                break;
-            }
-            http2 = length == PREFACE.len();
-        }
+        let Some(begins) = beginning(&mut stream, &slot).await else { return };
+        ahead = begins;
     }
-    let stream = Watched::new(stream, slot.clone(), &ahead[..length]);
     let client = slot.client;
-    let ended = if http2 {
+    let ended = if protocol == Protocol::Http2 || *ahead == PREFACE {
         slot.http2.store(true, Ordering::Relaxed);
+        let stream = Watched::new(stream, slot.clone(), ahead);
         // The larger of the two, and the rarer one to be idle in thousands.
         Box::pin(serve_http2(worker, stream, slot)).await
     } else {
-        serve_http1(worker, stream, slot).await
+        serve_http1(worker, stream, slot, ahead).await
     };
     if let Err(error) = ended {
         tracing::debug!(%client, %error, "a client's connection ended with an error");
     }
 }
 
-async fn serve_http1<S>(worker: Arc<Worker>, stream: Watched<S>, slot: Slot) -> hyper::Result<()>
+/// The first bytes: as many as tell the protocols apart. `None` if there are none, or the connection is to end.
+async fn beginning<S: AsyncRead + Unpin>(stream: &mut S, slot: &Conn) -> Option<Bytes> {
+    let (mut bytes, mut length) = ([0; PREFACE.len()], 0);
+    while length < PREFACE.len() && bytes[..length] == PREFACE[..length] {
+        tokio::select! {
+            biased;
+            read = stream.read(&mut bytes[length..]) => match read {
+                Ok(0) | Err(_) => return None,
+                Ok(more) => length += more,
+            },
+            () = slot.retire.notified() => return None,
+        }
+    }
+    slot.received();
+    Some(Bytes::copy_from_slice(&bytes[..length]))
+}
+
+/// A connection that is served or parked. The buffers of one that is served take 16 KiB, so that one without a request
+/// is soon parked: then there is nothing but the stream.
+async fn serve_http1<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, mut ahead: Bytes) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    loop {
+        // A future of its own on the heap: a parked connection is not to carry its size.
+        let served = Box::pin(serve_until_idle(worker.clone(), stream, slot.clone(), ahead));
+        let Some((idle, read)) = served.await? else { return Ok(()) };
+        (stream, ahead) = (idle, read);
+        if ahead.is_empty() {
+            let Some(begins) = beginning(&mut stream, &slot).await else { return Ok(()) };
+            ahead = begins;
+        }
+    }
+}
+
+/// Returns the stream if it is to be parked, with what was read of it.
+async fn serve_until_idle<S>(
+    worker: Arc<Worker>,
+    stream: S,
+    slot: Slot,
+    ahead: Bytes,
+) -> hyper::Result<Option<(S, Bytes)>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let builder = http1(worker.lane().limits());
-    let conn = slot.clone();
+    let (conn, stream) = (slot.clone(), Watched::new(stream, slot.clone(), ahead));
     let service = service_fn(move |request| {
         let (lane, slot) = (worker.lane(), slot.clone());
         async move { Ok::<_, Infallible>(lane.answer(request, slot).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    tokio::pin!(connection);
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        () = conn.retire.notified() => connection.as_mut().graceful_shutdown(),
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => return ended.map(|()| None),
+            () = conn.retire.notified() => {}
+        }
+        if !conn.parking.swap(false, Ordering::Relaxed) {
+            Pin::new(&mut connection).graceful_shutdown();
+            return connection.await.map(|()| None);
+        }
+        // It may have got a request since.
+        if matches!(conn.wait(), Some(Wait::Idle(_))) {
+            let parts = connection.into_parts();
+            return Ok(parts.map(|parts| (parts.io.into_inner().into_stream(), parts.read_buf)));
+        }
     }
-    connection.await
 }
 
 async fn serve_http2<S>(worker: Arc<Worker>, stream: Watched<S>, slot: Slot) -> hyper::Result<()>

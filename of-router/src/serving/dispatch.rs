@@ -121,16 +121,15 @@ impl Hall {
                 tracing::info!("the configuration was read anew");
             }
             Err(error) => {
-                tracing::error!(cause = format!("{error:#}"), "the new configuration cannot be used; the old one stays");
+                tracing::error!(
+                    cause = format!("{error:#}"),
+                    "the new configuration cannot be used; the old one stays"
+                );
             }
         }
     }
 
-    async fn take(
-        &mut self,
-        arrived: std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)>,
-        config: &Config,
-    ) {
+    async fn take(&mut self, arrived: std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)>, config: &Config) {
         let (stream, client, place) = match arrived {
             Ok(arrived) => arrived,
             Err(error) => {

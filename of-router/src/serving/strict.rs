@@ -30,6 +30,7 @@ pub(crate) fn check<B>(request: &mut Request<B>) -> Result<(), Odd> {
         return Err((StatusCode::EXPECTATION_FAILED, "Nothing but 100-continue can be expected."));
     }
     only_websockets(request.headers_mut());
+    connection_options(request.headers_mut());
     if request.version() == Version::HTTP_2 { as_http1(request) } else { Ok(()) }
 }
 
@@ -55,6 +56,27 @@ fn only_websockets(headers: &mut HeaderMap) {
     let websocket = protocols.next().is_some_and(|p| p.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if !websocket || protocols.next().is_some() {
         headers.remove(header::UPGRADE);
+    }
+}
+
+/// Removes what `Connection` says is for us alone. Now, and not when the request goes on: it would remove what we add.
+fn connection_options(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::CONNECTION) {
+        return;
+    }
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let options: Vec<String> =
+        values.flat_map(|value| value.split(',')).map(|o| o.trim().to_ascii_lowercase()).collect();
+    let upgrade = headers.contains_key(header::UPGRADE) && options.iter().any(|option| option == "upgrade");
+    for option in &options {
+        // These are about the whole way, whatever a client says.
+        if !matches!(option.as_str(), "host" | "content-length" | "transfer-encoding" | "te" | "upgrade") {
+            headers.remove(option.as_str());
+        }
+    }
+    headers.remove(header::CONNECTION);
+    if upgrade {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
 }
 
@@ -118,6 +140,18 @@ mod tests {
             check(&mut request).unwrap();
             assert_eq!(request.headers().contains_key("upgrade"), stays, "{given}");
         }
+    }
+
+    #[test]
+    fn what_is_for_us_alone_goes_no_further_and_can_be_nothing_of_ours() {
+        let request = Request::builder().header("connection", "close, X-Private, host").header("x-private", "1");
+        let mut request = request.header("host", "a").header("connection", "x-forwarded-for").body(()).unwrap();
+        check(&mut request).unwrap();
+        assert_eq!(request.headers().keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["host"]);
+        let socket = Request::builder().header("connection", "keep-alive, Upgrade").header("upgrade", "websocket");
+        let mut socket = socket.body(()).unwrap();
+        check(&mut socket).unwrap();
+        assert_eq!(socket.headers()["connection"], "upgrade");
     }
 
     #[test]

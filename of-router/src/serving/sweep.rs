@@ -11,6 +11,8 @@ use crate::metrics::Limit;
 
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_secs(1);
+/// A connection without a request for so long is parked.
+const PARK: Duration = Duration::from_millis(100);
 /// How often idle connections to the services behind are looked through.
 const POOLS: Duration = Duration::from_secs(10);
 
@@ -20,7 +22,8 @@ pub(crate) async fn run(worker: Arc<Worker>) {
     loop {
         let lane = worker.lane();
         let shortest = lane.router.client_timeout.min(lane.limits().client_idle);
-        tokio::time::sleep((shortest / 4).clamp(SHORTEST, LONGEST)).await;
+        let longest = if worker.connections().is_empty() { LONGEST } else { PARK };
+        tokio::time::sleep((shortest / 4).clamp(SHORTEST, longest)).await;
         let now = Instant::now();
         look(&worker, now);
         if now - pools >= POOLS {
@@ -35,6 +38,7 @@ pub(crate) fn look(worker: &Worker, now: Instant) {
     let lane = worker.lane();
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2);
     let now = millis(now.saturating_duration_since(worker.began)) + 1;
+    let park = millis(PARK);
     let (slow, mut idle) = (millis(lane.router.client_timeout), millis(lane.limits().client_idle));
     if worker.is_closing() {
         idle = millis(lane.limits().drain_idle).min(idle);
@@ -44,6 +48,7 @@ pub(crate) fn look(worker: &Worker, now: Instant) {
         match entry.conn.wait() {
             // Gently: a request that is just coming in may still be answered.
             Some(Wait::Idle(since)) if now >= since + idle => entry.conn.retire.notify_one(),
+            Some(Wait::Idle(since)) if now >= since + park => entry.conn.park(),
             Some(Wait::Head(since)) if worker.is_closing() && now >= since + idle => entry.conn.retire.notify_one(),
             Some(Wait::Head(since)) if now >= since + slow => slow_ones.push((Limit::Head, entry.task.clone())),
             Some(Wait::Reader(since)) if now >= since + slow => slow_ones.push((Limit::Reader, entry.task.clone())),

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::Conn;
@@ -14,29 +15,26 @@ use super::connection::Conn;
 pub(crate) struct Watched<S> {
     stream: S,
     conn: Arc<Conn>,
-    /// What was read ahead to tell the protocol: the bytes, and how many are left of how many.
-    ahead: [u8; 4],
-    taken: u8,
-    length: u8,
+    /// What was read ahead: to tell the protocol, or before the connection was parked.
+    ahead: Bytes,
 }
 
 impl<S> Watched<S> {
-    pub(crate) fn new(stream: S, conn: Arc<Conn>, ahead: &[u8]) -> Self {
-        let mut bytes = [0; 4];
-        let length = ahead.len().min(4);
-        bytes[..length].copy_from_slice(&ahead[..length]);
-        Self { stream, conn, ahead: bytes, taken: 0, length: u8::try_from(length).unwrap_or(0) }
+    pub(crate) fn new(stream: S, conn: Arc<Conn>, ahead: Bytes) -> Self {
+        Self { stream, conn, ahead }
+    }
+
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.taken < this.length && buf.remaining() > 0 {
-            let left = &this.ahead[usize::from(this.taken)..usize::from(this.length)];
-            let part = &left[..left.len().min(buf.remaining())];
-            buf.put_slice(part);
-            this.taken += u8::try_from(part.len()).unwrap_or(0);
+        if !this.ahead.is_empty() {
+            let part = this.ahead.split_to(this.ahead.len().min(buf.remaining()));
+            buf.put_slice(&part);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![expect(clippy::unwrap_used, reason = "test helper")]
 
+pub(crate) mod recorder;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,10 +15,11 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, StatusCode};
-use of_router::{Config, Domain};
+use of_router::{Change, Config, Domain};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -124,12 +127,18 @@ pub(crate) fn config(gateway: SocketAddr) -> Config {
 
 impl Router {
     pub(crate) async fn start(config: Config) -> Self {
+        Self::start_changing(config).await.0
+    }
+
+    /// A router that can be told to go on differently.
+    pub(crate) async fn start_changing(config: Config) -> (Self, mpsc::Sender<Change>) {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(of_router::serve(config, listener, shutdown.clone()));
-        Self { address, shutdown, running }
+        let (tell, changes) = mpsc::channel(1);
+        let running = tokio::spawn(of_router::serve_changing(config, listener, shutdown.clone(), changes));
+        (Self { address, shutdown, running }, tell)
     }
 
     pub(crate) async fn stop(self) {
@@ -173,4 +182,19 @@ impl Router {
 /// The status of an answer; 0 if there is none.
 pub(crate) fn status_of(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0)
+}
+
+/// Reads until `end` came.
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut seen = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&seen).contains(end) {
+            let mut chunk = [0; 1024];
+            let count = stream.read(&mut chunk).await.unwrap();
+            assert!(count > 0, "closed after {:?}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&chunk[..count]);
+        }
+    };
+    tokio::time::timeout(DEADLINE, read).await.unwrap();
+    String::from_utf8_lossy(&seen).into_owned()
 }
