@@ -32,9 +32,10 @@ fn bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if let Some(hex) = rest.strip_prefix("\\x") {
-            out.push(u8::from_str_radix(&hex[..2], 16).unwrap());
-            rest = &hex[2..];
+        let hex = rest.strip_prefix("\\x").and_then(|rest| rest.split_at_checked(2));
+        if let Some((hex, after)) = hex {
+            out.push(u8::from_str_radix(hex, 16).unwrap());
+            rest = after;
         } else if let Some((repeated, after)) = repeated(rest) {
             out.extend(repeated);
             rest = after;
