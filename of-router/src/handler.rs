@@ -3,22 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri};
+use http::header::HeaderValue;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use sdk::failure::chain;
-use sdk::gateway::Gateway;
 use tokio_util::sync::CancellationToken;
 use upstream::{ForwardError, Inbound, Limits, Upstream, forward};
 
 use crate::config::{self, Config};
-use crate::domain::Domain;
+use crate::gate::{Gate, Passage, To};
 use crate::metrics::Limit;
 use crate::outside::{self, Arrival};
-use crate::ownership::{Ownership, Verdict};
 use crate::reply::{self, Body, Held, Received};
-use crate::route::{self, Refusal, Route};
 use crate::serving::lane::Lane;
 use crate::serving::owners::{Ticket, TooMany};
 use crate::serving::record::Record;
@@ -28,6 +24,11 @@ use crate::serving::{Common, Serving};
 const UPSTREAM_IDLE: Duration = Duration::from_secs(30);
 /// When to try again where an owner has too many requests open.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// How long a page of of-auth's may take: it may have to ask a provider.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest form or request that of-auth gets, in bytes.
+const MAX_AUTH_BODY: u64 = 64 * 1024;
 
 /// One service behind the router.
 #[derive(Debug)]
@@ -42,11 +43,11 @@ struct Behind {
 /// Everything that requests share under one configuration.
 #[derive(Debug)]
 pub(crate) struct Router {
-    domain: Domain,
     scheme: HeaderValue,
     gateway: Behind,
     git: Option<Behind>,
-    ownership: Ownership,
+    auth: Option<Behind>,
+    gate: Gate,
     pub(crate) client_timeout: Duration,
     pub(crate) serving: Serving,
     shutdown: CancellationToken,
@@ -79,17 +80,15 @@ impl Router {
         let gateway =
             Behind::new(&config.gateway_url, limits(config.upstream_timeout), config.max_body_bytes, workers)?;
         let git = config.git_url.as_ref();
-        let git = git
-            .map(|url| Behind::new(url, limits(config.git_timeout), config.max_git_body_bytes, workers))
-            .transpose()?;
-        let client =
-            Gateway::new(config.gateway_url.clone(), config.gateway_user.clone(), config.gateway_password.clone());
+        let git = git.map(|url| Behind::new(url, limits(config.git_timeout), config.max_git_body_bytes, workers));
+        let auth = config.auth_url.as_ref();
+        let auth = auth.map(|url| Behind::new(url, limits(AUTH_TIMEOUT), MAX_AUTH_BODY, workers));
         Ok(Self {
-            domain: config.domain.clone(),
             scheme: HeaderValue::from_str(&config.public_scheme)?,
             gateway,
-            git,
-            ownership: Ownership::new(client, config.owner_cache),
+            git: git.transpose()?,
+            auth: auth.transpose()?,
+            gate: Gate::start(config)?,
             client_timeout: config.client_timeout,
             serving: config.serving.clone(),
             shutdown: common.shutdown.clone(),
@@ -99,46 +98,41 @@ impl Router {
     /// Closes a worker's idle connections to the services behind.
     pub(crate) fn sweep(&self, worker: usize) {
         self.gateway.pools[worker].sweep();
-        self.git.iter().for_each(|git| git.pools[worker].sweep());
+        self.git.iter().chain(&self.auth).for_each(|behind| behind.pools[worker].sweep());
     }
 
     /// Answers a request whose head is in order.
     pub(crate) async fn answer(&self, request: Request<Incoming>, call: &mut Call<'_>) -> Response<Body> {
-        let Some(host) = the_host(request.uri(), request.headers()) else {
-            return reply::refuse(&Refusal::BadHost, "", "");
+        let passage = match self.gate.admit(&request).await {
+            Ok(passage) => passage,
+            Err(answer) => {
+                answer.extensions().get().into_iter().for_each(|decision| call.lane.shard().auth(*decision));
+                return *answer;
+            }
         };
-        let shown = host.to_str().unwrap_or_default().to_ascii_lowercase();
-        let route = match route::decide(&self.domain, &shown, request.uri().path()) {
-            Ok(route) => route,
-            Err(refusal) => return reply::refuse(&refusal, &shown, request.uri().path()),
+        passage.decision().into_iter().for_each(|decision| call.lane.shard().auth(decision));
+        let behind = match passage.to {
+            To::Gateway => Some(&self.gateway),
+            To::Git => self.git.as_ref(),
+            To::Auth => self.auth.as_ref(),
         };
-        let (behind, path) = match (&route, &self.git) {
-            (Route::Health, _) => return reply::text(StatusCode::OK, "OK"),
-            (Route::About, _) => return reply::about(self.domain.as_str(), &shown),
-            (Route::Git, None) => return reply::not_found(&shown, request.uri().path()),
-            (Route::Git, Some(git)) => (git, request.uri().path()),
-            (Route::Platform { path }, _) => (&self.gateway, path.as_str()),
-            (Route::Function { owner, service, path }, _) => match self.ownership.check(owner, service).await {
-                Verdict::Yes => {
-                    call.record.owner = Some(owner.clone());
-                    call.record.function = Some(service.clone());
-                    (&self.gateway, path.as_str())
-                }
-                Verdict::No => return reply::not_found(&shown, request.uri().path()),
-                Verdict::Unclear => return reply::unclear(),
-            },
+        // The gate lets nothing through to what is not there.
+        let Some(behind) = behind else {
+            return reply::text(StatusCode::NOT_FOUND, "There is nothing here.");
         };
-        let Some(target) = target(path, request.uri().query()) else {
-            return reply::text(StatusCode::BAD_REQUEST, "The address is not well-formed.");
-        };
-        self.pass_on(behind, target, &host, request, call).await
+        call.record.owner.clone_from(&passage.owner);
+        call.record.function.clone_from(&passage.function);
+        call.record.user = passage.border.login();
+        let border = passage.border.clone();
+        let mut response = self.pass_on(behind, passage, request, call).await;
+        border.let_out(response.headers_mut());
+        response
     }
 
     async fn pass_on(
         &self,
         behind: &Behind,
-        target: Uri,
-        host: &HeaderValue,
+        passage: Passage,
         request: Request<Incoming>,
         call: &mut Call<'_>,
     ) -> Response<Body> {
@@ -152,9 +146,15 @@ impl Router {
             call.lane.shard().limit(Limit::Body);
             return reply::too_long(behind.max_body);
         }
-        parts.uri = target;
+        parts.uri = passage.target;
         let slot = call.record.slot.clone();
-        let arrival = Arrival { client: slot.client.ip(), host, scheme: &self.scheme, call_id: &call.record.call_id };
+        let arrival = Arrival {
+            client: slot.client.ip(),
+            host: &passage.host,
+            scheme: &self.scheme,
+            call_id: &call.record.call_id,
+            border: &passage.border,
+        };
         outside::replace(&mut parts.headers, &arrival, behind.host.clone());
         let request = Request::from_parts(parts, Received::new(body, call.record.received.clone()));
         let held = Held { _slot: slot, _ticket: ticket };
@@ -190,29 +190,4 @@ fn failed(error: &ForwardError, call: &Call<'_>, max_body: u64) -> Response<Body
         _ => call.lane.shard().upstream_error(),
     }
     reply::failed(error, max_body)
-}
-
-/// The one host that a request names: in its target, in its header, or the same in both.
-fn the_host(uri: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let header = hosts.next();
-    if hosts.next().is_some() {
-        return None;
-    }
-    match (uri.authority(), header) {
-        (None, header) => header.cloned(),
-        (Some(authority), Some(header)) => {
-            authority.as_str().as_bytes().eq_ignore_ascii_case(header.as_bytes()).then(|| header.clone())
-        }
-        (Some(_), None) => None,
-    }
-}
-
-/// The target for the service behind: the path that was decided on and the query as it came.
-fn target(path: &str, query: Option<&str>) -> Option<Uri> {
-    let text = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    PathAndQuery::try_from(text).ok().map(Uri::from)
 }

@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod access_log;
+mod auth;
 mod call_id;
 mod config;
+mod customs;
 mod domain;
+mod gate;
 mod handler;
+mod hosts;
 mod metrics;
 mod outside;
 mod ownership;
@@ -22,7 +27,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
+pub use customs::{CustomDomains, InvalidCustomDomain};
 pub use domain::{Domain, InvalidDomain};
+pub use hosts::{DnsServer, InvalidDnsServer};
+#[cfg(feature = "fuzzing")]
+pub use route::property::holds as the_route_decision_holds;
 pub use serving::listen::listen;
 pub use serving::{AccessLog, Serving};
 

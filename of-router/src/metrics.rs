@@ -32,7 +32,6 @@ pub(crate) const LIMITS: [&str; 6] =
     ["owner_rate", "owner_concurrent", "client_connections", "slow_head", "slow_reader", "body"];
 
 /// How it was decided whether a caller may call.
-#[allow(dead_code, reason = "for the access decision, which counts here")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum AuthDecision {
@@ -106,7 +105,6 @@ impl Shard {
     }
 
     /// It was decided whether a caller may call.
-    #[allow(dead_code, reason = "for the access decision, which counts here")]
     pub(crate) fn auth(&self, decision: AuthDecision) {
         add(&self.auth[decision as usize], 1);
     }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![expect(clippy::unwrap_used, reason = "test helper")]
 
+pub(crate) mod auth;
 pub(crate) mod recorder;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, StatusCode};
 use of_router::{Change, Config, Domain};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -40,11 +41,16 @@ pub(crate) struct Reached {
     pub(crate) headers: HeaderMap,
 }
 
+/// An owner's number, and annotations.
+type More = (u64, Vec<(&'static str, &'static str)>);
+
 /// A gateway: it knows functions by their owner labels and echoes what they are sent.
 #[derive(Clone)]
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) labels: Arc<Mutex<HashMap<String, Option<&'static str>>>>,
+    /// What is more to a function than its owner's login: the owner's number, and annotations.
+    pub(crate) more: Arc<Mutex<HashMap<String, More>>>,
     pub(crate) mood: Arc<Mutex<Mood>>,
     pub(crate) questions: Arc<Mutex<Vec<String>>>,
     pub(crate) reached: Arc<Mutex<Vec<Reached>>>,
@@ -56,12 +62,14 @@ impl Gateway {
         let this = Self {
             address: listener.local_addr().unwrap(),
             labels: Arc::default(),
+            more: Arc::default(),
             mood: Arc::new(Mutex::new(Mood::Honest)),
             questions: Arc::default(),
             reached: Arc::default(),
         };
         let app = axum::Router::new()
             .route("/system/function/{name}", get(status))
+            .route("/system/functions", get(list))
             .fallback(any(function))
             .with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -70,6 +78,32 @@ impl Gateway {
 
     pub(crate) fn deploy(&self, name: &str, owner: &'static str) {
         self.labels.lock().unwrap().insert(name.to_owned(), Some(owner));
+    }
+
+    /// A function of an owner with a number, and with annotations.
+    pub(crate) fn deploy_with(
+        &self,
+        name: &str,
+        owner: &'static str,
+        id: u64,
+        annotations: &[(&'static str, &'static str)],
+    ) {
+        self.more.lock().unwrap().insert(name.to_owned(), (id, annotations.to_vec()));
+        self.deploy(name, owner);
+    }
+
+    fn function(&self, name: &str, owner: Option<&'static str>) -> Value {
+        let mut labels = owner.map_or(json!({}), |owner| json!({"com.openfaas.cloud.git-owner": owner}));
+        let mut annotations = json!({});
+        if let Some((id, more)) = self.more.lock().unwrap().get(name) {
+            labels["com.openfaas.cloud.git-owner-id"] = id.to_string().into();
+            labels["com.openfaas.cloud.git-scm"] = "github.com".into();
+            more.iter().for_each(|(key, value)| annotations[key] = (*value).into());
+        }
+        json!({
+            "name": name, "image": "x", "replicas": 1, "availableReplicas": 1,
+            "labels": labels, "annotations": annotations,
+        })
     }
 
     pub(crate) fn reached(&self) -> Vec<Reached> {
@@ -93,12 +127,13 @@ async fn status(State(gateway): State<Gateway>, Path(name): Path<String>, header
     }
     match gateway.labels.lock().unwrap().get(&name) {
         None => StatusCode::NOT_FOUND.into_response(),
-        Some(owner) => {
-            let labels = owner.map_or(json!({}), |owner| json!({"com.openfaas.cloud.git-owner": owner}));
-            Json(json!({"name": name, "image": "x", "replicas": 1, "availableReplicas": 1, "labels": labels}))
-                .into_response()
-        }
+        Some(owner) => Json(gateway.function(&name, *owner)).into_response(),
     }
+}
+
+async fn list(State(gateway): State<Gateway>) -> Response {
+    let labels = gateway.labels.lock().unwrap();
+    Json(labels.iter().map(|(name, owner)| gateway.function(name, *owner)).collect::<Vec<_>>()).into_response()
 }
 
 async fn function(State(gateway): State<Gateway>, request: Request) -> Response {
@@ -110,6 +145,11 @@ async fn function(State(gateway): State<Gateway>, request: Request) -> Response 
     let mut response = Response::new(Body::from_stream(request.into_body().into_data_stream()));
     response.headers_mut().insert("x-call-id", "the-function-s".parse().unwrap());
     response.headers_mut().insert("x-echo", "yes".parse().unwrap());
+    if target.ends_with("/cookies") {
+        for cookie in ["a=1", "ofc_session=forged"] {
+            response.headers_mut().append("set-cookie", cookie.parse().unwrap());
+        }
+    }
     response
 }
 
