@@ -9,6 +9,7 @@ mod ownership;
 mod path;
 mod reply;
 mod route;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
