@@ -1,12 +1,11 @@
 //! One request, from its head to the beginning of its answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use sdk::call::CallId;
@@ -16,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use upstream::{Inbound, Limits, Upstream, forward};
 
 use crate::config::{self, Config};
-use crate::connections::Slot;
+use crate::connections::{Client, Door};
 use crate::domain::Domain;
 use crate::outside::{self, Arrival, CALL_ID};
 use crate::ownership::{Ownership, Verdict};
 use crate::reply::{self, Body};
 use crate::route::{self, Refusal, Route};
+use crate::tls::{Edge, Plain};
 
 /// Idle connections to the services behind are closed after this; the services keep theirs longer.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(30);
@@ -81,12 +81,19 @@ impl Router {
     }
 
     /// Answers a request and writes it to the access log.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, client: SocketAddr, slot: Slot) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
         let began = Instant::now();
         let call_id = CallId::random();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let host = request.headers().get(header::HOST).cloned();
-        let mut response = self.route(request, client, &call_id, slot).await;
+        let host = the_host(&request);
+        let (door, address) = (client.door.clone(), client.address);
+        let mut response = match sent_away(&door, host.as_ref(), &request).await {
+            Some(response) => response,
+            None => self.route(request, client, &call_id).await,
+        };
+        if let Door::Encrypted(edge) = &door {
+            tell_of_encryption(edge, host.as_ref(), response.headers_mut());
+        }
         if let Ok(value) = HeaderValue::from_str(&call_id.to_string()) {
             response.headers_mut().insert(CALL_ID, value);
         }
@@ -96,24 +103,18 @@ impl Router {
             path,
             status = response.status().as_u16(),
             seconds = began.elapsed().as_secs_f64(),
-            client = %client.ip(),
+            client = %address.ip(),
             %call_id,
             "request"
         );
         response
     }
 
-    async fn route(
-        &self,
-        request: Request<Incoming>,
-        client: SocketAddr,
-        call_id: &CallId,
-        slot: Slot,
-    ) -> Response<Body> {
+    async fn route(&self, request: Request<Incoming>, client: Client, call_id: &CallId) -> Response<Body> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.");
         }
-        let Some(host) = the_host(request.uri(), request.headers()) else {
+        let Some(host) = the_host(&request) else {
             return reply::refuse(&Refusal::BadHost, "", "");
         };
         let shown = host.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -136,19 +137,17 @@ impl Router {
         let Some(target) = target(path, request.uri().query()) else {
             return reply::text(StatusCode::BAD_REQUEST, "The address is not well-formed.");
         };
-        self.pass_on(behind, target, &host, request, client, call_id, slot).await
+        self.pass_on(behind, target, &host, request, client, call_id).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of one request, used once")]
     async fn pass_on(
         &self,
         behind: &Behind,
         target: Uri,
         host: &HeaderValue,
         request: Request<Incoming>,
-        client: SocketAddr,
+        client: Client,
         call_id: &CallId,
-        slot: Slot,
     ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let body = Inbound::new(body, behind.max_body, self.client_timeout);
@@ -159,10 +158,12 @@ impl Router {
             return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "The request could not be named.");
         };
         parts.uri = target;
-        let arrival = Arrival { client: client.ip(), host, scheme: &self.scheme, call_id: &id };
+        let encrypted = HeaderValue::from_static("https");
+        let scheme = if matches!(client.door, Door::Encrypted(_)) { &encrypted } else { &self.scheme };
+        let arrival = Arrival { client: client.address.ip(), host, scheme, call_id: &id };
         outside::replace(&mut parts.headers, &arrival, behind.host.clone());
         let request = Request::from_parts(parts, body);
-        match forward(&behind.pool, request, Some(slot), behind.limits, &self.shutdown).await {
+        match forward(&behind.pool, request, Some(client.slot), behind.limits, &self.shutdown).await {
             Ok(response) => response.map(Either::Left),
             Err(error) => {
                 tracing::warn!(%call_id, cause = chain(&error), "a request got no answer from behind");
@@ -172,17 +173,41 @@ impl Router {
     }
 }
 
+/// The answer to a request that came without encryption where there is some.
+async fn sent_away(door: &Door, host: Option<&HeaderValue>, request: &Request<Incoming>) -> Option<Response<Body>> {
+    let Door::Plain(Some(edge)) = door else { return None };
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match edge.plain(host, request.uri().path(), request.uri().query()).await {
+        Plain::Serve => None,
+        Plain::Challenge(text) => Some(reply::challenge(text)),
+        Plain::Redirect(location) => Some(reply::moved(location)),
+        Plain::Unknown => Some(reply::text(StatusCode::NOT_FOUND, "There is no such host here.")),
+    }
+}
+
+/// Ours stands in place of what a function says: it speaks for its host only as long as that is its own.
+fn tell_of_encryption(edge: &Edge, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if let Some(value) = edge.hsts(host) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
+    }
+}
+
 /// The one host that a request names: in its target, in its header, or the same in both.
-fn the_host(uri: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut hosts = headers.get_all(header::HOST).iter();
+fn the_host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
     let header = hosts.next();
     if hosts.next().is_some() {
         return None;
     }
-    match (uri.authority(), header) {
+    match (request.uri().authority(), header) {
         (None, header) => header.cloned(),
         (Some(authority), Some(header)) => {
             authority.as_str().as_bytes().eq_ignore_ascii_case(header.as_bytes()).then(|| header.clone())
+        }
+        // In HTTP/2 the authority is all there need be.
+        (Some(authority), None) if request.version() == Version::HTTP_2 => {
+            HeaderValue::from_str(authority.as_str()).ok()
         }
         (Some(_), None) => None,
     }

@@ -1,7 +1,10 @@
 //! The router as a program of its own.
 
+use std::sync::Arc;
+
 use anyhow::Context;
-use of_router::Config;
+use of_router::tls::{Allowed, Edge, Host};
+use of_router::{Config, Domain, Listeners};
 use sdk::Env;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +18,37 @@ async fn main() -> anyhow::Result<()> {
     let env = Env::from_process();
     let config = Config::from_env(&env)?;
     let address = env.var("listen_address").unwrap_or("0.0.0.0:8080").to_owned();
-    let listener = TcpListener::bind(&address).await.with_context(|| format!("could not listen on {address}"))?;
-    tracing::info!(address, "of-router is routing requests");
+    let plain = listen(&address).await?;
+    let encrypted = match config.tls.clone() {
+        Some(settings) => {
+            let edge = Arc::new(Edge::new(settings, allowed(&config.domain))?);
+            tokio::spawn(reload_on_signal(edge.clone()));
+            Some((edge, listen(env.var("https_address").unwrap_or("0.0.0.0:8443")).await?))
+        }
+        None => None,
+    };
+    tracing::info!(address, encrypted = encrypted.is_some(), "of-router is routing requests");
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone()));
-    of_router::serve(config, listener, shutdown).await
+    of_router::serve_on(config, Listeners { plain, encrypted }, shutdown).await
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))
+}
+
+/// The platform's own hosts; others need `acme_hosts`, or a wildcard.
+fn allowed(domain: &Domain) -> Allowed {
+    let domain = domain.to_string();
+    let ours = ["system.", "auth.system.", "git.", ""].map(|host| format!("{host}{domain}"));
+    Allowed::new(move |host: Host| std::future::ready(ours.iter().any(|own| own == host.as_str())))
+}
+
+async fn reload_on_signal(edge: Arc<Edge>) {
+    let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        edge.reload();
+    }
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {

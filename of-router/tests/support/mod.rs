@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![expect(clippy::unwrap_used, reason = "test helper")]
 
+pub(crate) mod authority;
+pub(crate) mod encrypted;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -21,6 +24,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits for something to become true.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+}
 
 /// How the gateway answers questions about functions.
 #[derive(Debug, Clone)]

@@ -82,8 +82,9 @@ fn proof(host: &Host, digest: &[u8], provider: &CryptoProvider) -> Result<Arc<Ce
     params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(digest)];
     let certificate = params.self_signed(&key).map_err(OrderError::Proof)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let certified = CertifiedKey::from_der(vec![certificate.der().clone()], key, provider);
-    certified.map(Arc::new).map_err(OrderError::ProofKey)
+    // The library's check whether both belong together stops at the extension that makes this a proof.
+    let key = provider.key_provider.load_private_key(key).map_err(OrderError::ProofKey)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)))
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ mod tests {
         let again = Store::open(storage.path(), &url).unwrap();
         assert_eq!(again.account().unwrap().as_deref(), Some("{}"));
         assert_eq!(again.certificate(&wildcard).unwrap().as_deref(), Some("new"));
-        assert_eq!(again.names().unwrap(), [wildcard.clone()]);
+        assert_eq!(again.names().unwrap(), [wildcard]);
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&store.folder), 0o700);
         for entry in std::fs::read_dir(&store.folder).unwrap() {
