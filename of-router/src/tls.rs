@@ -35,8 +35,6 @@ use table::Table;
 
 /// How often it is written down when certificates end.
 const REPORT: Duration = Duration::from_secs(86400);
-/// Certificates that end in fewer days are a warning.
-const FEW_DAYS: f64 = 7.0;
 
 /// Why there can be no encryption.
 #[derive(Debug, thiserror::Error)]
@@ -148,8 +146,9 @@ impl Edge {
     async fn report(&self) {
         loop {
             for expiry in self.expiries() {
-                let days = expiry.days_left(SystemTime::now());
-                if days < FEW_DAYS {
+                let now = SystemTime::now();
+                let days = expiry.days_left(now);
+                if expiry.is_near(now) {
                     tracing::warn!(name = expiry.name, source = ?expiry.source, days, "a certificate ends soon");
                 } else {
                     tracing::info!(name = expiry.name, source = ?expiry.source, days, "a certificate's time");

@@ -138,6 +138,17 @@ async fn certificates_are_renewed_before_they_end() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_fails_leaves_the_old_certificate_in_use() {
+    let (mut authority, _storage, router) = place(|options, _| options.lifetime = Some(8)).await;
+    let root = authority.root().await.unwrap();
+    assert_eq!(router.status(ALICE, &root).await, Some(200));
+    authority.down();
+    until("a renewal fails", async || Counters::get(&router.edge.counters().failed_orders) > 0).await;
+    assert_eq!(router.status(ALICE, &root).await, Some(200));
+    router.stop().await;
+}
+
+#[tokio::test]
 async fn an_authority_that_is_down_at_the_start_is_asked_again() {
     let sockets = Sockets::open().await;
     let storage = tempfile::tempdir().unwrap();

@@ -6,7 +6,6 @@ use http::HeaderValue;
 
 use super::Edge;
 use super::host::Host;
-use crate::domain::Place;
 
 /// Where an authority looks for a text (RFC 8555, 8.3).
 const CHALLENGE_PATH: &str = "/.well-known/acme-challenge/";
@@ -55,11 +54,7 @@ impl Edge {
     pub fn hsts(&self, host: &str) -> Option<&HeaderValue> {
         let (platform, others) = self.hsts.as_ref()?;
         // What is below a customer's own host is not ours to decide about.
-        match crate::domain::place(&self.settings.domain, host) {
-            Ok(Place::Root | Place::Sub(_)) => Some(platform),
-            _ if is_below(host, self.settings.domain.as_str()) => Some(platform),
-            _ => Some(others),
-        }
+        Some(if is_within(host, self.settings.domain.as_str()) { platform } else { others })
     }
 
     async fn is_served(&self, host: &Host) -> bool {
@@ -87,9 +82,9 @@ impl Edge {
     }
 }
 
-fn is_below(authority: &str, domain: &str) -> bool {
-    let host = Host::of_authority(authority);
-    host.is_some_and(|host| host.as_str().strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+fn is_within(authority: &str, domain: &str) -> bool {
+    let Some(host) = Host::of_authority(authority) else { return false };
+    host.as_str().strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// The header for the platform's hosts, and for customers' own.

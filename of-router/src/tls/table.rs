@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -29,6 +29,8 @@ pub struct Expiry {
     pub name: String,
     /// Where it came from.
     pub source: Source,
+    /// When it began.
+    pub not_before: SystemTime,
     /// When it ends.
     pub not_after: SystemTime,
 }
@@ -42,7 +44,15 @@ impl Expiry {
             Err(over) => -over.duration().as_secs_f64() / DAY,
         }
     }
+
+    /// True if somebody should look into it: a week is left, or a quarter of a shorter life.
+    pub fn is_near(&self, now: SystemTime) -> bool {
+        let lifetime = self.not_after.duration_since(self.not_before).unwrap_or_default();
+        self.not_after.duration_since(now).unwrap_or_default() < (lifetime / 4).min(WEEK)
+    }
 }
+
+const WEEK: Duration = Duration::from_secs(7 * 86400);
 
 /// All certificates there are. Handshakes read it; whoever has a newer certificate puts it in.
 #[derive(Debug, Default)]
@@ -111,6 +121,7 @@ impl Table {
             .map(|(name, certificate, source)| Expiry {
                 name: name.to_string(),
                 source,
+                not_before: certificate.not_before,
                 not_after: certificate.not_after,
             })
             .collect();
@@ -128,8 +139,6 @@ impl ResolvesServerCert for Table {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::tls::certificate::tests::pem;
 
@@ -168,5 +177,14 @@ mod tests {
         let expiries = table.expiries();
         assert_eq!((expiries[0].source, expiries.len()), (Source::File, 2));
         assert!((expiries[0].days_left(now + Duration::from_secs(5 + 86400)) + 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_end_is_near_when_renewal_should_have_happened() {
+        let (begin, day) = (SystemTime::UNIX_EPOCH, 86400);
+        let at = |days: u64| begin + Duration::from_secs(days * day);
+        let expiry = |days| Expiry { name: "a".into(), source: Source::Acme, not_before: begin, not_after: at(days) };
+        assert!(!expiry(90).is_near(at(82)) && expiry(90).is_near(at(84)) && expiry(90).is_near(at(91)));
+        assert!(!expiry(6).is_near(at(4)) && expiry(6).is_near(at(5)));
     }
 }

@@ -45,8 +45,8 @@ type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 pub struct Allowed(Arc<dyn Fn(Host) -> Answer + Send + Sync>);
 
 impl Allowed {
-    /// Asks `question` with each host, lower-cased, that has no certificate yet. An answer that takes more than five
-    /// seconds is a no.
+    /// Asks `question` about each host that has no certificate yet, and before a renewal. Strangers make names up, so
+    /// the answer should come from memory; one that takes more than five seconds is a no.
     pub fn new<F, A>(question: F) -> Self
     where
         F: Fn(Host) -> A + Send + Sync + 'static,
