@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::JetStream;
 use super::ledger::Running;
@@ -17,6 +17,8 @@ use crate::time::now_ms;
 
 /// How long NATS may take to hand over what it has.
 const HAND_OVER: Duration = Duration::from_secs(3);
+/// When it is asked whether the consumer is there at all: whoever fetches from one that was removed gets no answer.
+const DOUBT: Duration = Duration::from_millis(250);
 /// How often a lane is looked at whose messages may come again at a time that nobody here knows.
 const STRANGERS_MS: i64 = 500;
 /// Lanes asked for at once. A server that has to make a consumer for each of hundreds would answer none in time.
@@ -91,12 +93,24 @@ impl JetStream {
             }
             Ok::<_, String>(())
         };
-        match timeout(HAND_OVER, all).await {
+        let outcome = tokio::select! {
+            outcome = timeout(HAND_OVER, all) => outcome,
+            () = self.gone(lane) => Ok(Err("the consumer is gone".to_owned())),
+        };
+        match outcome {
             Ok(Ok(())) => Ok(fetched),
             // What has come all the same would otherwise wait for its lease to run out.
             _ if !fetched.messages.is_empty() => Ok(fetched),
             Ok(Err(detail)) => Err(failed(detail)),
             Err(_) => Err(failed("no answer".to_owned())),
+        }
+    }
+
+    /// Ends only if a lane turns out to have no consumer.
+    async fn gone(&self, lane: &Lane) {
+        sleep(DOUBT).await;
+        if !self.streams.lacks_consumer(lane).await {
+            std::future::pending().await
         }
     }
 
