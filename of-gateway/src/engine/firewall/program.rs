@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_firewall_that_is_closed_is_told_from_one_that_failed() {
         for said in [
-            "iptables v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n",
+            "iptables v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must \
+             be root)\n",
             "iptables v1.8.7 (legacy): can't initialize iptables table `filter': Table does not exist (do you need to \
              insmod?)\nPerhaps iptables or your kernel needs to be upgraded.\n",
         ] {
