@@ -12,18 +12,18 @@
 //! The router drops what clients send under these names, so a function that only the gateway reaches may read the
 //! first two as they are. The platform's own functions check the signature.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::id::{Owner, OwnerId};
-use crate::signing::SignatureError;
+use crate::signing::{SignatureError, keyed, now};
 
 /// The login.
 pub const USER_HEADER: &str = "x-auth-user";
@@ -163,22 +163,12 @@ impl IdentityKey {
     }
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
-}
-
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn alice() -> Identity {
-        let organisation =
-            |id, login: &str, role| Organisation { id, login: login.parse().unwrap(), role };
+        let organisation = |id, login: &str, role| Organisation { id, login: login.parse().unwrap(), role };
         Identity {
             host: "github.com".into(),
             id: 42,
@@ -208,7 +198,10 @@ mod tests {
         assert_eq!(key.read(&headers), Ok(None));
         key.tell(&mut headers, &alice(), Duration::from_secs(60));
         assert_eq!(key.read(&headers), Ok(Some(alice())));
-        assert_eq!((&headers[USER_HEADER], &headers[ORGS_HEADER]), (&"alice".parse().unwrap(), &"acme,beta".parse().unwrap()));
+        assert_eq!(
+            (&headers[USER_HEADER], &headers[ORGS_HEADER]),
+            (&"alice".parse().unwrap(), &"acme,beta".parse().unwrap())
+        );
         let other = IdentityKey::derive(&secret, "list-functions");
         assert_eq!(other.read(&headers), Err(SignatureError::Wrong), "meant for another function");
         for name in [USER_HEADER, ORGS_HEADER, IDENTITY_HEADER, EXPIRES_HEADER, SIGNATURE_HEADER] {

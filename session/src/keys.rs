@@ -18,7 +18,9 @@ const END: &str = "-----END PRIVATE KEY-----";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It is no text that begins and ends as a PKCS#8 key does.
-    #[error("it is no PEM text of a PKCS#8 key (\"BEGIN PRIVATE KEY\"); `openssl pkcs8 -topk8 -nocrypt` converts others")]
+    #[error(
+        "it is no PEM text of a PKCS#8 key (\"BEGIN PRIVATE KEY\"); `openssl pkcs8 -topk8 -nocrypt` converts others"
+    )]
     NotPem,
     /// It is for something else.
     #[error("it is no key for ECDSA on the curve P-256")]
@@ -91,8 +93,7 @@ impl SigningKey {
         let inner = text.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or(KeyError::NotPem)?;
         let inner: String = inner.split_whitespace().collect();
         let der = STANDARD.decode(inner).map_err(|_| KeyError::NotPem)?;
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).map_err(|_| KeyError::NotP256)?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).map_err(|_| KeyError::NotP256)?;
         let public = jwk(pair.public_key().as_ref()).ok_or(KeyError::NotP256)?;
         Ok(Self { key: EncodingKey::from_ec_der(&der), public })
     }

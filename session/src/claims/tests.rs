@@ -11,13 +11,8 @@ const NOW: u64 = 1_800_000_000;
 
 fn claims() -> Claims {
     let organisations = vec![Organisation { id: 7, login: "acme".parse().unwrap(), role: Role::Member }];
-    let who = Identity {
-        host: "github.com".into(),
-        id: 42,
-        login: "alice".parse().unwrap(),
-        organisations,
-        operator: false,
-    };
+    let who =
+        Identity { host: "github.com".into(), id: 42, login: "alice".parse().unwrap(), organisations, operator: false };
     Claims {
         iss: ISSUER.into(),
         aud: HOST.into(),
