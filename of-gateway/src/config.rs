@@ -170,7 +170,7 @@ impl Config {
             retry: Retry { first: Duration::from_secs(1), cap: MINUTE, attempts: 10 },
             queueing: Queueing::default(),
             async_concurrency: 256,
-            async_concurrency_per_function: 16,
+            async_concurrency_per_function: 50,
             max_body: 1024 * MIB,
             max_async_body: 64 * MIB,
             max_queued: 200_000,

@@ -34,8 +34,11 @@ pub(crate) fn read(data_dir: &Path) -> Result<Option<String>, InstanceError> {
         Err(source) => return Err(InstanceError::Io { path, source }),
     };
     let id = text.trim();
-    let valid = id.len() == LENGTH && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if valid { Ok(Some(id.to_owned())) } else { Err(InstanceError::Damaged(path)) }
+    if is_id(id) { Ok(Some(id.to_owned())) } else { Err(InstanceError::Damaged(path)) }
+}
+
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// The id kept in this data directory; made, and kept, at the first time.

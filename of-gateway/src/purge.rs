@@ -1,6 +1,9 @@
 //! Taking everything of an installation out of the engine.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, sleep};
 
 use crate::config::Config;
 use crate::engine::{Engine, EngineError};
@@ -9,6 +12,9 @@ use crate::secrets;
 
 /// Containers removed side by side.
 const PARALLEL: usize = 8;
+/// How long removals that somebody else has begun may take.
+const REMOVAL: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What [`purge`] took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,13 +39,25 @@ pub enum PurgeError {
     Secrets(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Removes all containers and networks, and what is in memory or in the firewall, of the installation in this data directory. The gateway must not be running.
+/// Removes all containers and networks, and what is in memory or in the firewall, of the installation in this data
+/// directory. The gateway must not be running.
 pub async fn purge(config: &Config) -> Result<Removed, PurgeError> {
     let Some(id) = instance::read(&config.data_dir)? else { return Ok(Removed::default()) };
     let engine = Engine::new(config, id.clone());
     let found = engine.list(None).await?;
     stream::iter(&found).map(Ok).try_for_each_concurrent(PARALLEL, |container| engine.remove(&container.id)).await?;
+    until_gone(&engine).await?;
     let networks = engine.remove_networks().await?;
     secrets::clear(config.secrets_mount_dir.as_deref(), &id).map_err(|error| PurgeError::Secrets(error.into()))?;
     Ok(Removed { containers: found.len(), networks })
+}
+
+/// A container whose removal was under way before is on the network until that has ended, and the engine keeps a
+/// network that is in use. What is not gone in time is in its complaint about the network.
+async fn until_gone(engine: &Engine) -> Result<(), EngineError> {
+    let until = Instant::now() + REMOVAL;
+    while !engine.list(None).await?.is_empty() && Instant::now() < until {
+        sleep(LOOK).await;
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use crate::customs::CustomDomains;
 use crate::domain::Domain;
 use crate::hosts::DnsServer;
 use crate::serving::Serving;
+use crate::tls;
 
 /// The configuration of the router.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Config {
     pub max_git_body_bytes: u64,
     /// `max_connections`: further clients wait.
     pub max_connections: usize,
+    /// Encryption: `tls_certificate` and the like, `acme_directory` and the like. `None`: the router is spoken to plainly.
+    pub tls: Option<tls::Settings>,
     /// How long the gateway's word about whose a function is counts.
     pub owner_cache: Duration,
     /// Workers, limits, the access log and the metrics.
@@ -84,6 +87,7 @@ impl Config {
             max_body_bytes: 100 << 20,
             max_git_body_bytes: 4 << 30,
             max_connections: 10_000,
+            tls: None,
             owner_cache: Duration::from_secs(1),
             serving: Serving::default(),
             auth_url: None,
@@ -109,7 +113,10 @@ impl Config {
         let user = reader.secret("basic-auth-user");
         let password = reader.secret("basic-auth-password");
         let git_url = reader.optional::<Url>("git_url");
-        let public_scheme = reader.or::<String>("public_scheme", nothing.public_scheme.clone());
+        let tls = tls::Settings::read(&reader, domain.clone().unwrap_or_else(|_| Domain::localhost()));
+        let encrypted = matches!(&tls, Ok(Some(_)));
+        let usual_scheme = if encrypted { "https".to_owned() } else { nothing.public_scheme.clone() };
+        let public_scheme = reader.or::<String>("public_scheme", usual_scheme);
         let upstream_timeout = reader.duration_or("upstream_timeout", nothing.upstream_timeout);
         let git_timeout = reader.duration_or("git_timeout", nothing.git_timeout);
         let idle_timeout = reader.duration_or("idle_timeout", nothing.idle_timeout);
@@ -137,6 +144,7 @@ impl Config {
         reader.finish()?;
         Ok(Self {
             git_url: git_url?,
+            tls: tls?,
             public_scheme: public_scheme?,
             upstream_timeout: upstream_timeout?,
             git_timeout: git_timeout?,

@@ -103,6 +103,9 @@ impl Router {
 
     /// Answers a request whose head is in order.
     pub(crate) async fn answer(&self, request: Request<Incoming>, call: &mut Call<'_>) -> Response<Body> {
+        if let Some(answer) = call.record.slot.door.sent_away(&request).await {
+            return answer;
+        }
         let passage = match self.gate.admit(&request).await {
             Ok(passage) => passage,
             Err(answer) => {
@@ -148,10 +151,12 @@ impl Router {
         }
         parts.uri = passage.target;
         let slot = call.record.slot.clone();
+        let encrypted = HeaderValue::from_static("https");
+        let scheme = if slot.door.is_encrypted() { &encrypted } else { &self.scheme };
         let arrival = Arrival {
             client: slot.client.ip(),
             host: &passage.host,
-            scheme: &self.scheme,
+            scheme,
             call_id: &call.record.call_id,
             border: &passage.border,
         };

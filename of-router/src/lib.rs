@@ -17,6 +17,7 @@ mod path;
 mod reply;
 mod route;
 mod serving;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,6 +25,7 @@ use std::time::Instant;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -39,6 +41,7 @@ use access_log::Log;
 use metrics::Metrics;
 use serving::Common;
 use serving::owners::Owners;
+use tls::Edge;
 
 /// What a running router can be told.
 #[derive(Debug)]
@@ -50,21 +53,42 @@ pub enum Change {
     Logs,
 }
 
+/// Where the router is reached.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Without encryption.
+    pub plain: TcpListener,
+    /// With it: the certificates, and where they are used.
+    pub encrypted: Option<(Arc<Edge>, TcpListener)>,
+}
+
+impl Listeners {
+    fn edge(&self) -> Option<&Arc<Edge>> {
+        self.encrypted.as_ref().map(|(edge, _)| edge)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &TcpListener> {
+        std::iter::once(&self.plain).chain(self.encrypted.as_ref().map(|(_, listener)| listener))
+    }
+}
+
 /// Routes requests until `shutdown` is cancelled, then lets open ones end. Requests are served on threads of its own.
 ///
 /// # Errors
 /// When the configuration names an upstream that cannot be used, or a file or an address that cannot be opened.
 pub async fn serve(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-    serve_changing(config, listener, shutdown, mpsc::channel(1).1).await
+    let listeners = Listeners { plain: listener, encrypted: None };
+    serve_on(config, listeners, shutdown, mpsc::channel(1).1).await
 }
 
-/// Like [`serve`], and can be told to go on differently.
+/// The same, with and without encryption; and it can be told to go on differently. Certificates are looked after for as
+/// long.
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn serve_changing(
+pub async fn serve_on(
     config: Config,
-    listener: TcpListener,
+    listeners: Listeners,
     shutdown: CancellationToken,
     changes: mpsc::Receiver<Change>,
 ) -> anyhow::Result<()> {
@@ -72,19 +96,19 @@ pub async fn serve_changing(
         metrics: Metrics::new(config.serving.workers),
         log: Log::open(&config.serving.access_log).context("the access log cannot be opened")?,
         owners: Owners::new(Instant::now()),
+        edge: listeners.edge().cloned(),
         shutdown,
     });
-    let measuring = match config.serving.metrics_address {
-        Some(address) => {
-            let listener = listen(address).with_context(|| format!("could not listen on {address} for metrics"))?;
-            Some(tokio::spawn(metrics::serve(listener, common.clone())))
-        }
-        None => None,
-    };
-    let ended = serving::run(config, listener, changes, common).await;
-    if let Some(measuring) = measuring {
-        measuring.abort();
-        let _ = measuring.await;
+    let mut beside = JoinSet::new();
+    if let Some(address) = config.serving.metrics_address {
+        let listener = listen(address).with_context(|| format!("could not listen on {address} for metrics"))?;
+        beside.spawn(metrics::serve(listener, common.clone()));
     }
+    if let Some(edge) = common.edge.clone() {
+        let shutdown = common.shutdown.clone();
+        beside.spawn(async move { edge.run(shutdown).await });
+    }
+    let ended = serving::run(config, listeners, changes, common).await;
+    beside.shutdown().await;
     ended
 }

@@ -4,11 +4,16 @@ mod env_file;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use of_router::{Change, Config};
+use of_router::tls::{Allowed, Edge, Host};
+use of_router::{Change, Config, Domain, Listeners};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sdk::Env;
+use sdk::customers::Customers;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -38,9 +43,35 @@ async fn main() -> anyhow::Result<()> {
     // Before anybody is told that we are there: signals end a process that does not await them.
     tokio::spawn(reload_on_signal(signal(SignalKind::hangup())?, args.env_file, tell));
     tokio::spawn(stop_on_signal(signal(SignalKind::terminate())?, shutdown.clone()));
-    let listener = of_router::listen(address).with_context(|| format!("could not listen on {address}"))?;
-    tracing::info!(%address, "of-router is routing requests");
-    of_router::serve_changing(config, listener, shutdown, changes).await
+    let plain = listen(address)?;
+    let encrypted = encrypted(&config, &env)?;
+    tracing::info!(%address, encrypted = encrypted.is_some(), "of-router is routing requests");
+    of_router::serve_on(config, Listeners { plain, encrypted }, shutdown, changes).await
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    of_router::listen(address).with_context(|| format!("could not listen on {address}"))
+}
+
+/// The encrypted door, if the configuration asks for one.
+fn encrypted(config: &Config, env: &Env) -> anyhow::Result<Option<(Arc<Edge>, TcpListener)>> {
+    let Some(settings) = config.tls.clone() else { return Ok(None) };
+    let address = env.var("https_address").unwrap_or("0.0.0.0:8443").parse().context("https_address")?;
+    let edge = Edge::new(settings, allowed(&config.domain, env)?)?;
+    Ok(Some((Arc::new(edge), listen(address)?)))
+}
+
+/// The platform's own hosts and those of its tenants; others need `acme_hosts`, or a wildcard.
+fn allowed(domain: &Domain, env: &Env) -> anyhow::Result<Allowed> {
+    let customers = env.var("customers_path").map(|path| Customers::open(path.into())).transpose()?;
+    let (customers, domain) = (Arc::new(customers), domain.to_string());
+    let ours = ["system.", "auth.system.", "git.", ""].map(|host| format!("{host}{domain}"));
+    Ok(Allowed::new(move |host: Host| {
+        let owner = host.as_str().strip_suffix(&domain).and_then(|rest| rest.strip_suffix('.'));
+        let owner = owner.and_then(|label| label.parse().ok());
+        let tenant = customers.as_ref().as_ref().zip(owner).is_some_and(|(list, owner)| list.contains(&owner));
+        std::future::ready(tenant || ours.iter().any(|own| own == host.as_str()))
+    }))
 }
 
 /// Every connection is a file: as many as the system lets us have, not as many as it gives unasked.

@@ -21,6 +21,21 @@ pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
     response
 }
 
+/// The text that an authority looks for.
+pub(crate) fn challenge(content: String) -> Response<Body> {
+    let mut response = Response::new(Body::own(content));
+    let bytes = header::HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, bytes);
+    response
+}
+
+/// The same, with encryption. Method and body stay as they are.
+pub(crate) fn moved(location: header::HeaderValue) -> Response<Body> {
+    let mut response = text(StatusCode::PERMANENT_REDIRECT, "This is served with encryption only.");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 /// What this place is. `authority` is how the caller got here, and well-formed.
 pub(crate) fn about(domain: &str, authority: &str) -> Response<Body> {
     text(StatusCode::OK, &about_sentence(domain, authority))

@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod connection;
 mod dispatch;
+pub(crate) mod door;
 pub(crate) mod lane;
 pub(crate) mod listen;
 pub(crate) mod owners;

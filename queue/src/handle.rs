@@ -115,7 +115,10 @@ impl Queue {
                     None | Some(Ok(true)) => lane.calls.push(call),
                     Some(_) => {
                         let reason = "the file with its body is gone".to_owned();
-                        self.settle(call.ticket, Verdict::Dead { status: 0, reason }).await?;
+                        if let Err(error) = self.settle(call.ticket, Verdict::Dead { status: 0, reason }).await {
+                            // The others are leased already, and must reach whoever asked.
+                            tracing::warn!(%error, "A call whose body is gone comes again: it cannot be given up.");
+                        }
                     }
                 }
             }

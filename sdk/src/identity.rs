@@ -12,18 +12,18 @@
 //! The router drops what clients send under these names, so a function that only the gateway reaches may read the
 //! first two as they are. The platform's own functions check the signature.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::id::{Owner, OwnerId};
-use crate::signing::SignatureError;
+use crate::signing::{SignatureError, keyed, now};
 
 /// The login.
 pub const USER_HEADER: &str = "x-auth-user";
@@ -161,15 +161,6 @@ impl IdentityKey {
         mac.update(format!("v1\n{}\n{expires}\n{user}\n{orgs}\n{identity}", self.function).as_bytes());
         mac
     }
-}
-
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
-}
-
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

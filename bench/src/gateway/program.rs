@@ -56,7 +56,8 @@ impl Program {
         std::fs::write(credentials.join("basic-auth-password"), LOGIN.1)?;
         let program = std::env::current_exe()?.with_file_name("of-gateway");
         let mut command = Command::new(&program);
-        command.arg("--listen").arg(format!("127.0.0.1:{port}")).env("RUST_LOG", "warn");
+        command.arg("--listen").arg(format!("127.0.0.1:{port}")).args(["--metrics-listen", "127.0.0.1:0"]);
+        command.env("RUST_LOG", "warn");
         command.env("data_dir", data.path().join("data")).env("secret_mount_path", &credentials);
         command.envs(more.iter().map(|(name, value)| (name, value)));
         let child = command.stdout(Stdio::null()).stderr(File::create(data.path().join("log"))?).spawn();

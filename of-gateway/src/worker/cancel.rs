@@ -16,6 +16,12 @@ impl Cancellations {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(ticket).or_default().clone()
     }
 
+    /// Whether this call is to stop.
+    pub(super) fn is_cancelled(&self, ticket: Ticket) -> bool {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(&ticket).is_some_and(CancellationToken::is_cancelled)
+    }
+
     pub(crate) fn cancel(&self, ticket: Ticket) {
         self.token(ticket).cancel();
     }

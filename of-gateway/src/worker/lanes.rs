@@ -86,14 +86,13 @@ impl Lanes {
         }
     }
 
-    /// A call ended. It may wait again as a retry, so the queue is asked.
+    /// A call ended, and its place is free.
     pub(super) fn ended(&mut self, lane: &Lane) {
         if let Some(running) = self.running.get_mut(&lane.queue) {
             *running = running.saturating_sub(1);
         }
         if let Some(state) = self.lanes.get_mut(lane) {
             state.running = state.running.saturating_sub(1);
-            state.ready = true;
         }
     }
 

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::annotations::Asynchronous;
 use super::answer::{Kept, NotKept};
 use super::retry::{asked, may_pass};
-use super::{Retry, callback, settle};
+use super::{Retry, callback};
 use crate::app::App;
 use crate::functions::{Backend, Function};
 use crate::invoke::{self, Chain, X_INTERNAL};
@@ -46,15 +46,16 @@ enum Again {
     No,
 }
 
-pub(super) async fn run(app: Arc<App>, call: Call, cancelled: CancellationToken) {
-    if cancelled.run_until_cancelled(run_to_its_end(&app, &call)).await.is_none() {
+/// Makes the attempt; answers with what is to be recorded about it.
+pub(super) async fn run(app: Arc<App>, call: Call, cancelled: CancellationToken) -> Verdict {
+    cancelled.run_until_cancelled(run_to_its_end(&app, &call)).await.unwrap_or_else(|| {
         let (function, call_id) = (&*call.head.lane.function, call.head.call_id.as_str());
         tracing::info!(function, call_id, "A queued call was cancelled while it ran.");
-        settle(&app, &call, Verdict::Done).await;
-    }
+        Verdict::Done
+    })
 }
 
-async fn run_to_its_end(app: &Arc<App>, call: &Call) {
+async fn run_to_its_end(app: &Arc<App>, call: &Call) -> Verdict {
     let function = app.functions.get(&app.queued(&call.head.lane.function));
     let (retry, settings) = retry_of(app, function.as_deref());
     let outcome = attempt(app, call, function.as_deref(), retry).await;
@@ -64,18 +65,17 @@ async fn run_to_its_end(app: &Arc<App>, call: &Call) {
         tracing::info!(function, call_id, status, attempt, ?wait, "A queued call failed and is tried again.");
         let reason = outcome.reason.unwrap_or_default();
         let at = now_ms().saturating_add(millis(wait));
-        return settle(app, call, Verdict::Retry { at, status, reason }).await;
+        return Verdict::Retry { at, status, reason };
     }
     callback::deliver(app, call, &outcome).await;
-    let verdict = match outcome.reason {
+    app.metrics.queues.processed(&call.head.lane.queue, status);
+    match outcome.reason {
         None => Verdict::Done,
         Some(reason) => {
             tracing::warn!(function, call_id, status, attempt, reason, "A queued call was given up.");
             Verdict::Dead { status, reason }
         }
-    };
-    settle(app, call, verdict).await;
-    app.metrics.queues.processed(&call.head.lane.queue, status);
+    }
 }
 
 impl Outcome {

@@ -174,6 +174,55 @@ async fn rules_are_set_once_come_back_after_a_restart_and_go_with_the_rest() {
     assert!(rules_of(&instance).is_empty());
 }
 
+fn installation() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
+}
+
+/// As a gateway leaves them that was killed: rules for this interface, in chains of this name.
+fn left_behind(program: &str, name: &str, interface: &str) {
+    for (parent, end) in [("INPUT", "IN"), ("FORWARD", "OUT")] {
+        done(&format!("{program} -w 10 -N OF-{name}-{end}"));
+        done(&format!("{program} -w 10 -A OF-{name}-{end} -m conntrack --ctstate INVALID -j RETURN"));
+        done(&format!("{program} -w 10 -I {parent} 1 -i {interface} -j OF-{name}-{end}"));
+    }
+}
+
+/// Rules that no gateway is to touch, taken away at the end.
+struct Kept<'a> {
+    name: &'a str,
+    interface: &'a str,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        for (parent, end) in [("INPUT", "IN"), ("FORWARD", "OUT")] {
+            let chain = format!("OF-{}-{end}", self.name);
+            run(&["iptables", "-w", "10", "-D", parent, "-i", self.interface, "-j", &chain]);
+            run(&["iptables", "-w", "10", "-F", &chain]);
+            run(&["iptables", "-w", "10", "-X", &chain]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rules_that_a_killed_gateway_left_behind_go_unless_their_network_is_there() {
+    let bench = Bench::set_up().await;
+    let (gone, alive, unlike) = (installation(), installation(), format!("{}x", installation()));
+    for program in ["iptables", "ip6tables"] {
+        left_behind(program, &gone, &format!("of-{gone}"));
+    }
+    let kept = [Kept { name: &alive, interface: "lo" }, Kept { name: &unlike, interface: "of-none" }];
+    for Kept { name, interface } in &kept {
+        left_behind("iptables", name, interface);
+    }
+    let before = kept.each_ref().map(|kept| rules_of(kept.name));
+    let gateway = bench.gateway().await;
+    gateway.deployed(&bench.spec("probe")).await;
+    assert!(rules_of(&gone).is_empty(), "{:?}", rules_of(&gone));
+    assert_eq!(kept.each_ref().map(|kept| rules_of(kept.name)), before);
+    gateway.stop().await;
+}
+
 /// Nobody, on nearly every system.
 const NOBODY: u32 = 65534;
 

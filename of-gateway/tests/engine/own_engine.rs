@@ -1,6 +1,7 @@
 //! An engine of a test's own, which it may stop and kill. Needs root, as every engine does.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test helper")]
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -12,33 +13,84 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::bench::Bench;
 use crate::support::eventually;
 
-/// Addresses that nobody else hands out: the machine's own engine does not know of this one's networks.
-const POOL: &str = "base=10.213.0.0/16,size=24";
+/// Addresses that nobody else uses: 10.N.0.0/16. The machine's own engine does not know of this one's networks, and
+/// other test runs on this machine have engines of their own.
+struct Addresses(u8);
+
+impl Addresses {
+    /// Takes a block for this interface. That two routes to one block cannot be there decides between those who take
+    /// one in the same moment.
+    fn take(interface: &str) -> Self {
+        let first = std::process::id() % u32::from(BLOCKS);
+        let numbers = (0..BLOCKS).map(|n| BLOCKS + (n + u8::try_from(first).unwrap()) % BLOCKS);
+        let routes = routes();
+        let free = numbers.filter(|n| !routes.iter().any(|route| overlaps(*route, Ipv4Addr::new(10, *n, 0, 0))));
+        let mut taken = free.map(Self).filter(|block| {
+            let route = Command::new("ip").args(["route", "add", &block.part("0.0/16"), "dev", interface]).output();
+            route.unwrap().status.success()
+        });
+        taken.next().expect("this test needs addresses that no route of this machine leads to")
+    }
+
+    fn part(&self, rest: &str) -> String {
+        format!("10.{}.{rest}", self.0)
+    }
+
+    /// The upper half, in networks of 256.
+    fn pool(&self) -> String {
+        self.part("128.0/17")
+    }
+}
+
+const BLOCKS: u8 = 120;
+
+/// Where this machine's routes lead, as addresses and lengths.
+fn routes() -> Vec<(Ipv4Addr, u32)> {
+    let listed = Command::new("ip").args(["-4", "route", "show", "table", "all"]).output();
+    let listed = listed.expect("this test needs the program ip").stdout;
+    let destination = |line: &str| {
+        // The kind of route may stand before it.
+        line.split_whitespace().take(2).find_map(|word| {
+            let (address, length) = word.split_once('/').unwrap_or((word, "32"));
+            Some((address.parse().ok()?, length.parse().ok()?))
+        })
+    };
+    String::from_utf8_lossy(&listed).lines().filter_map(destination).collect()
+}
+
+/// A route to nearly everywhere says nothing about a block.
+fn overlaps((address, length): (Ipv4Addr, u32), block: Ipv4Addr) -> bool {
+    length > 8 && (address.to_bits() ^ block.to_bits()).leading_zeros() >= length.min(16)
+}
 
 /// A network namespace for this engine, with a cable to the machine's own: an engine takes the name `docker0` for its
 /// own, and would take it away from the machine's.
-struct Namespace(String);
+struct Namespace {
+    name: String,
+    addresses: Addresses,
+}
 
 impl Namespace {
     fn make() -> Self {
         let name = format!("oft{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let made = Self(name.clone());
         ip(&["netns", "add", &name]);
         ip(&["link", "add", &name, "type", "veth", "peer", "name", "eth0", "netns", &name]);
-        ip(&["address", "add", "10.212.0.1/24", "dev", &name]);
         ip(&["link", "set", &name, "up"]);
-        ip(&["-n", &name, "address", "add", "10.212.0.2/24", "dev", "eth0"]);
-        ip(&["-n", &name, "link", "set", "eth0", "up"]);
-        ip(&["-n", &name, "link", "set", "lo", "up"]);
-        ip(&["route", "add", "10.213.0.0/16", "via", "10.212.0.2"]);
+        let made = Self { addresses: Addresses::take(&name), name };
+        let (name, addresses) = (&made.name, &made.addresses);
+        ip(&["address", "add", &addresses.part("0.1/24"), "dev", name]);
+        ip(&["-n", name, "address", "add", &addresses.part("0.2/24"), "dev", "eth0"]);
+        ip(&["-n", name, "link", "set", "eth0", "up"]);
+        ip(&["-n", name, "link", "set", "lo", "up"]);
+        ip(&["route", "add", &addresses.pool(), "via", &addresses.part("0.2")]);
         made
     }
 }
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // The cable goes with it, and the route with the cable.
-        ip(&["netns", "delete", &self.0]);
+        // The cable goes with it, and the routes with the cable.
+        ip(&["netns", "delete", &self.name]);
     }
 }
 
@@ -78,12 +130,13 @@ impl OwnEngine {
 
     pub(crate) async fn start_again(&mut self) {
         let path = |name| self.path(name).display().to_string();
-        let network = format!("--net=/run/netns/{}", self.namespace.0);
+        let network = format!("--net=/run/netns/{}", self.namespace.name);
+        let pool = format!("base={},size=24", self.namespace.addresses.pool());
         let child = Command::new("nsenter")
             .args([network.as_str(), "dockerd"])
             .args(["--host", &self.socket(), "--data-root", &path("data"), "--exec-root", &path("exec")])
             .args(["--pidfile", &path("pid"), "--iptables=false", "--ip6tables=false"])
-            .args(["--default-address-pool", POOL, "--log-level", "error"])
+            .args(["--default-address-pool", &pool, "--log-level", "error"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -1,9 +1,11 @@
 //! The counters as Prometheus reads them.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use super::{AUTH, BOUNDS, LIMITS, Metrics};
 use crate::serving::Common;
+use crate::tls::{Counters, Edge};
 
 /// Everything there is, in the text format 0.0.4.
 pub(super) fn render(common: &Common) -> String {
@@ -44,7 +46,40 @@ pub(super) fn render(common: &Common) -> String {
         let value = metrics.sum(|shard| &shard.auth[index]);
         line(&mut out, "router_auth_decisions_total", &format!("{{decision=\"{name}\"}}"), value);
     }
+    if let Some(edge) = &common.edge {
+        encryption(&mut out, edge);
+    }
     out
+}
+
+fn encryption(out: &mut String, edge: &Edge) {
+    let counters = edge.counters();
+    let handshakes = [
+        ("good", &counters.handshakes),
+        ("unknown_host", &counters.unknown_hosts),
+        ("no_certificate", &counters.no_certificate),
+        ("timeout", &counters.timeouts),
+        ("failed", &counters.failures),
+    ];
+    head(out, "router_handshakes_total", "counter", "TLS handshakes by how they ended.");
+    for (end, counter) in handshakes {
+        line(out, "router_handshakes_total", &format!("{{end=\"{end}\"}}"), Counters::get(counter));
+    }
+    let orders = [
+        ("router_acme_challenges_total", "Checks by a certificate authority that were answered.", &counters.challenges),
+        ("router_acme_orders_total", "Orders of certificates that were begun.", &counters.orders),
+        ("router_acme_failed_orders_total", "Orders that brought no certificate.", &counters.failed_orders),
+    ];
+    for (name, help, counter) in orders {
+        head(out, name, "counter", help);
+        line(out, name, "", Counters::get(counter));
+    }
+    head(out, "router_certificate_days_left", "gauge", "Days until a certificate ends.");
+    let now = SystemTime::now();
+    for expiry in edge.expiries() {
+        let labels = format!("{{name=\"{}\"}}", expiry.name);
+        line(out, "router_certificate_days_left", &labels, expiry.days_left(now));
+    }
 }
 
 fn durations(out: &mut String, metrics: &Metrics) {

@@ -13,10 +13,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::Serving;
 use super::address::Counted;
+use super::door::Door;
 use super::watched::Watched;
 use super::worker::Worker;
 
@@ -39,7 +41,6 @@ pub(crate) enum Protocol {
     /// Nobody said: the first bytes tell.
     Unknown,
     /// Agreed on: HTTP/1.1.
-    #[allow(dead_code, reason = "for TLS, which agrees on a protocol")]
     Http1,
     /// Agreed on: HTTP/2.
     Http2,
@@ -52,6 +53,7 @@ pub(crate) type Slot = Arc<Conn>;
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) client: SocketAddr,
+    pub(crate) door: Door,
     /// The client's address as it is told to services.
     pub(crate) address: HeaderValue,
     pub(crate) retire: Notify,
@@ -80,10 +82,17 @@ pub(crate) enum Wait {
 }
 
 impl Conn {
-    pub(crate) fn new(client: SocketAddr, began: Instant, place: OwnedSemaphorePermit, counted: Counted) -> Slot {
+    pub(crate) fn new(
+        client: SocketAddr,
+        door: Door,
+        began: Instant,
+        place: OwnedSemaphorePermit,
+        counted: Counted,
+    ) -> Slot {
         let address = HeaderValue::from_str(&client.ip().to_canonical().to_string());
         let this = Self {
             client,
+            door,
             address: address.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             retire: Notify::new(),
             began,
@@ -162,8 +171,27 @@ impl Conn {
     }
 }
 
-/// Serves one connection to its end.
-pub(crate) async fn serve<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, protocol: Protocol)
+/// Serves one connection to its end, after the handshake where there is one.
+pub(crate) async fn open(worker: Arc<Worker>, stream: TcpStream, slot: Slot) {
+    let Door::Encrypted(edge) = &slot.door else { return serve(worker, stream, slot, Protocol::Unknown).await };
+    let accepted = tokio::select! {
+        accepted = edge.accept(stream) => accepted,
+        () = slot.retire.notified() => return,
+    };
+    match accepted {
+        Ok(Some(stream)) => {
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            serve(worker, stream, slot, if http2 { Protocol::Http2 } else { Protocol::Http1 }).await;
+        }
+        // An authority's check was answered.
+        Ok(None) => {}
+        Err(error) => {
+            tracing::debug!(client = %slot.client, cause = sdk::failure::chain(&error), "no encrypted connection");
+        }
+    }
+}
+
+async fn serve<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, protocol: Protocol)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

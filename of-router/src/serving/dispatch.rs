@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::address::Clients;
 use super::connection::Conn;
+use super::door::Door;
 use super::lane::Lane;
 use super::listen::steer_away;
 use super::owners::Owners;
@@ -17,7 +18,8 @@ use super::worker::{self, Arrived, Worker};
 use crate::access_log::Log;
 use crate::handler::Router;
 use crate::metrics::{Limit, Metrics};
-use crate::{Change, Config};
+use crate::tls::Edge;
+use crate::{Change, Config, Listeners};
 
 /// The wait after the system refused to accept a connection, for lack of file descriptors for example.
 const BREATH: Duration = Duration::from_millis(100);
@@ -27,12 +29,17 @@ const QUEUE: usize = 1024;
 const QUIET: Duration = Duration::from_millis(20);
 const LAST_CALL: Duration = Duration::from_secs(1);
 
+/// Somebody at one of the doors, and a place for them.
+type AtDoor = std::io::Result<(TcpStream, SocketAddr, Door, OwnedSemaphorePermit)>;
+
 /// What all workers share and what outlives a change of the configuration.
 #[derive(Debug)]
 pub(crate) struct Common {
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
     pub(crate) owners: Owners,
+    /// The certificates, where there is encryption.
+    pub(crate) edge: Option<Arc<Edge>>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -48,7 +55,7 @@ struct Hall {
 /// Serves until the shutdown of `common`.
 pub(crate) async fn run(
     mut config: Config,
-    listener: TcpListener,
+    listeners: Listeners,
     mut changes: mpsc::Receiver<Change>,
     common: Arc<Common>,
 ) -> anyhow::Result<()> {
@@ -60,22 +67,25 @@ pub(crate) async fn run(
         tokio::select! {
             () = common.shutdown.cancelled() => break,
             change = changes.recv(), if changing => match change {
-                Some(change) => hall.change(change, &mut config),
+                Some(change) => {
+                    common.edge.iter().for_each(|edge| edge.reload());
+                    hall.change(change, &mut config);
+                }
                 None => changing = false,
             },
-            arrived = arrive(&listener, &slots) => hall.take(arrived, &config).await,
+            arrived = arrive(&listeners, &slots) => hall.take(arrived, &config).await,
         }
     }
     // Until nobody is left in the queue of the socket.
-    steer_away(&listener);
+    listeners.all().for_each(steer_away);
     hall.workers.iter().for_each(|(worker, _)| worker.close());
     let last_call = async {
-        while let Ok(arrived) = tokio::time::timeout(QUIET, arrive(&listener, &slots)).await {
+        while let Ok(arrived) = tokio::time::timeout(QUIET, arrive(&listeners, &slots)).await {
             hall.take(arrived, &config).await;
         }
     };
     let _ = tokio::time::timeout(LAST_CALL, last_call).await;
-    drop(listener);
+    drop(listeners);
     drop(hall);
     for ended in ended {
         let _ = ended.await;
@@ -83,14 +93,16 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Somebody at the door, and a place for them.
-async fn arrive(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+async fn arrive(listeners: &Listeners, slots: &Arc<Semaphore>) -> AtDoor {
     let place = slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, client) = listener.accept().await?;
-    Ok((stream, client, place))
+    let ((stream, client), door) = match &listeners.encrypted {
+        None => (listeners.plain.accept().await?, Door::Plain(None)),
+        Some((edge, encrypted)) => tokio::select! {
+            accepted = listeners.plain.accept() => (accepted?, Door::Plain(Some(edge.clone()))),
+            accepted = encrypted.accept() => (accepted?, Door::Encrypted(edge.clone())),
+        },
+    };
+    Ok((stream, client, door, place))
 }
 
 impl Hall {
@@ -129,8 +141,8 @@ impl Hall {
         }
     }
 
-    async fn take(&mut self, arrived: std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)>, config: &Config) {
-        let (stream, client, place) = match arrived {
+    async fn take(&mut self, arrived: AtDoor, config: &Config) {
+        let (stream, client, door, place) = match arrived {
             Ok(arrived) => arrived,
             Err(error) => {
                 tracing::warn!(cause = %error, "a connection could not be accepted");
@@ -141,7 +153,7 @@ impl Hall {
             self.common.metrics.shard(0).limit(Limit::ClientConnections);
             return;
         };
-        let conn = Conn::new(client, self.began, place, counted);
+        let conn = Conn::new(client, door, self.began, place, counted);
         self.next = (self.next + 1) % self.workers.len().max(1);
         if let (Ok(stream), Some((_, worker))) = (stream.into_std(), self.workers.get(self.next)) {
             let _ = worker.send((stream, conn)).await;

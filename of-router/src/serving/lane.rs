@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use super::connection::Slot;
 use super::dispatch::Common;
 use super::record::Record;
-use super::{Serving, strict};
+use super::{Serving, door, strict};
 use crate::handler::{Call, Router};
 use crate::metrics::Shard;
 use crate::reply::{self, Body};
@@ -50,11 +50,13 @@ impl Lane {
         let odd = strict::check(&mut request);
         let many = request.headers().len() > self.limits().max_headers;
         let version = request.version();
+        let strict = record.slot.door.strict(&request);
         let mut response = match odd {
             Err((status, sentence)) => reply::text(status, sentence),
             Ok(()) if many => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers."),
             Ok(()) => self.router.answer(request, &mut Call { lane: &self, record: &mut record }).await,
         };
+        door::insist(response.headers_mut(), strict);
         self.keep_or_close(&mut response, version, before, &record);
         record.answered(&mut response);
         response

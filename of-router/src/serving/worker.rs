@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Conn, Protocol, Slot};
+use super::connection::{self, Conn, Slot};
 use super::lane::Lane;
 use super::sweep;
 
@@ -79,7 +79,7 @@ impl Worker {
         let leaving = Leaving { worker: self.clone(), key };
         let task = tasks.spawn(async move {
             let _leaving = leaving;
-            connection::serve(worker, stream, slot, Protocol::Unknown).await;
+            connection::open(worker, stream, slot).await;
         });
         // The task begins only after this: it is on this thread.
         self.connections().insert(key, Entry { conn, task: task.abort_handle() });

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "test helper")]
 
 pub(crate) mod auth;
+pub(crate) mod authority;
+pub(crate) mod encrypted;
 pub(crate) mod recorder;
 
 use std::collections::HashMap;
@@ -16,7 +18,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, StatusCode};
-use of_router::{Change, Config, Domain};
+use of_router::{Change, Config, Domain, Listeners};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +27,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits for something to become true.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+}
 
 /// How the gateway answers questions about functions.
 #[derive(Debug, Clone)]
@@ -177,7 +189,8 @@ impl Router {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (tell, changes) = mpsc::channel(1);
-        let running = tokio::spawn(of_router::serve_changing(config, listener, shutdown.clone(), changes));
+        let listeners = Listeners { plain: listener, encrypted: None };
+        let running = tokio::spawn(of_router::serve_on(config, listeners, shutdown.clone(), changes));
         (Self { address, shutdown, running }, tell)
     }
 

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -79,7 +78,7 @@ impl Store for JetStream {
     }
 
     async fn claim(&self, wants: Vec<Want>) -> Result<Vec<Claimed>, QueueError> {
-        try_join_all(wants.into_iter().map(|want| self.claim_one(want))).await
+        self.claim_all(wants).await
     }
 
     async fn settle(&self, ticket: Ticket, verdict: Verdict) -> Result<Vec<BodyName>, QueueError> {

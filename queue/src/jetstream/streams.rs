@@ -170,6 +170,14 @@ impl Streams {
         Ok(made)
     }
 
+    /// Whether the server says that a lane's consumer, or its whole stream, is not there.
+    pub(super) async fn lacks_consumer(&self, lane: &Lane) -> bool {
+        let subject = format!("CONSUMER.INFO.{}.{}", names::stream(&lane.queue), names::token(&lane.function));
+        let asked = self.server.api::<_, serde_json::Value>(subject, &json!({})).await;
+        let missing = [ErrorCode::CONSUMER_NOT_FOUND, ErrorCode::STREAM_NOT_FOUND];
+        asked.is_err_and(|failure| missing.iter().any(|code| failure.is(*code)))
+    }
+
     /// The consumer turned out to be missing.
     pub(super) fn forget_consumer(&self, lane: &Lane) {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner).remove(lane);

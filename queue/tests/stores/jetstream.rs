@@ -1,15 +1,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use queue::{Credentials, Enqueued, Nats, Options, QueueError, Verdict};
+use queue::{Claimed, Credentials, Enqueued, Lane, Nats, Options, QueueError, Verdict, Want};
 use secrecy::SecretString;
 
 use crate::support::disk::SmallDisk;
 use crate::support::nats::NatsServer;
 use crate::support::{
-    Home, claim, claim_one, enqueue, enqueue_body, eventually, head, ids, lane, limited, settle, short_lease,
+    Home, QUEUE, claim, claim_one, enqueue, enqueue_body, eventually, head, ids, lane, limited, settle, short_lease,
 };
 
 async fn client(home: &Home) -> jetstream::Context {
@@ -39,10 +40,10 @@ async fn what_ran_when_the_process_ended_comes_back_when_its_lease_is_out() {
     queue.close().await.unwrap();
     let queue = home.open_with(short_lease()).await;
     assert_eq!(queue.waiting().await.unwrap(), [lane("f")]);
-    let first = queue.claim(vec![queue::Want { lane: lane("f"), calls: 1 }]).await.unwrap().remove(0);
+    let first = queue.claim(vec![Want { lane: lane("f"), calls: 1 }]).await.unwrap().remove(0);
     assert!(!first.calls.is_empty() || first.next.is_some(), "it is to be asked for again");
     assert_eq!(claim_one(&queue, "f").await.ticket.attempt, 2);
-    assert_eq!(queue.claim(vec![queue::Want { lane: lane("f"), calls: 1 }]).await.unwrap()[0].next, None);
+    assert_eq!(queue.claim(vec![Want { lane: lane("f"), calls: 1 }]).await.unwrap()[0].next, None);
 }
 
 #[tokio::test]
@@ -54,18 +55,68 @@ async fn a_removed_consumer_or_stream_is_made_again() {
     enqueue(&queue, "f", "2").await;
     let nats = client(&home).await;
     nats.delete_consumer_from_stream("f", "OF_faas-request").await.unwrap();
-    assert_eq!(claim_one(&queue, "f").await.head.call_id, "2");
+    assert_eq!(soon(claim_one(&queue, "f")).await.head.call_id, "2");
     nats.delete_stream("OF_faas-request").await.unwrap();
     enqueue(&queue, "f", "3").await;
-    assert_eq!(claim_one(&queue, "f").await.head.call_id, "3");
+    assert_eq!(soon(claim_one(&queue, "f")).await.head.call_id, "3");
+}
+
+/// Before a fetch would be given up: a worker that waits for one lane starts no calls of others.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(3), what).await.unwrap()
+}
+
+/// A stream that has the name of a queue's.
+async fn somebody_elses(home: &Home, queue: &str) {
+    let (name, subjects) = (format!("OF_{queue}"), vec![queue.to_owned()]);
+    let foreign = stream::Config { name, subjects, ..Default::default() };
+    client(home).await.create_stream(foreign).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lane_in_trouble_does_not_keep_others_from_their_calls() {
+    let home = Home::jetstream();
+    somebody_elses(&home, "bad").await;
+    let queue = home.open().await;
+    for function in ["f", "g"] {
+        enqueue(&queue, function, function).await;
+    }
+    let want = |lane| Want { lane, calls: 5 };
+    let bad = || want(Lane::new("bad", "f"));
+    let claimed = queue.claim(vec![want(lane("f")), bad(), want(lane("g"))]).await.unwrap();
+    let found: Vec<_> = claimed.iter().map(|claimed| (&*claimed.lane.queue, ids(&claimed.calls))).collect();
+    assert_eq!(found, [(QUEUE, vec!["f"]), ("bad", vec![]), (QUEUE, vec!["g"])]);
+    assert!(claimed[1].next.is_some_and(|at| at > queue::now_ms() - 60_000), "it is to be asked for again");
+    let refused = queue.claim(vec![bad(), bad()]).await.unwrap_err();
+    assert!(matches!(refused, QueueError::ForeignStream { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn hundreds_of_new_lanes_are_claimed_at_once() {
+    let home = Home::jetstream();
+    let queue = home.open().await;
+    let functions: Vec<String> = (0..500).map(|n| format!("f{n}")).collect();
+    for function in &functions {
+        enqueue(&queue, function, function).await;
+    }
+    // Nobody has asked for any of them yet: each is to get its consumer.
+    let mut open: Vec<Want> = functions.iter().map(|function| Want { lane: lane(function), calls: 1 }).collect();
+    eventually("a call of each lane", async || {
+        let claimed = queue.claim(open.clone()).await.unwrap();
+        let asked: Vec<_> = open.iter().map(|want| &want.lane).collect();
+        assert_eq!(claimed.iter().map(|claimed| &claimed.lane).collect::<Vec<_>>(), asked, "in the order of the wants");
+        let got = |claimed: &Claimed| ids(&claimed.calls) == [&*claimed.lane.function];
+        let mut answers = claimed.iter();
+        open.retain(|_| !answers.next().is_some_and(got));
+        open.is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_stream_of_somebody_else_is_not_used() {
     let home = Home::jetstream();
-    let foreign =
-        stream::Config { name: "OF_faas-request".into(), subjects: vec!["faas-request".into()], ..Default::default() };
-    client(&home).await.create_stream(foreign).await.unwrap();
+    somebody_elses(&home, QUEUE).await;
     let queue = home.open().await;
     let refused = enqueue_body(&queue, head("f", "1"), b"").await.unwrap_err();
     assert!(matches!(refused, QueueError::ForeignStream { .. }), "{refused:?}");
@@ -162,7 +213,7 @@ async fn a_server_killed_in_the_middle_loses_nothing_that_was_promised() {
 /// Claims and ends calls until `ran` has so many, or once.
 async fn run_some(queue: &queue::Queue, ran: &mut HashSet<String>, enough: usize) {
     loop {
-        let claimed = queue.claim(vec![queue::Want { lane: lane("f"), calls: 50 }]).await;
+        let claimed = queue.claim(vec![Want { lane: lane("f"), calls: 50 }]).await;
         for call in claimed.into_iter().flatten().flat_map(|claimed| claimed.calls) {
             ran.insert(call.head.call_id.clone());
             // One that cannot be settled now runs again.
@@ -187,7 +238,7 @@ async fn a_retry_waits_on_through_a_restart_of_the_server() {
     nats.kill();
     nats.start_again();
     let again = eventually("the retry", async || {
-        let claimed = queue.claim(vec![queue::Want { lane: lane("f"), calls: 1 }]).await.ok()?;
+        let claimed = queue.claim(vec![Want { lane: lane("f"), calls: 1 }]).await.ok()?;
         claimed.into_iter().flat_map(|claimed| claimed.calls).next()
     })
     .await;

@@ -385,3 +385,31 @@ fn is_zero(value: &u64) -> bool {
 fn is_zero_f64(value: &f64) -> bool {
     *value == 0.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replicas(number: &str) -> Result<u64, String> {
+        let json = format!("{{\"serviceName\":\"f\",\"replicas\":{number}}}");
+        serde_json::from_str::<ScaleRequest>(&json).map(|asked| asked.replicas).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_float_and_nothing_else_is_one() {
+        assert_eq!((replicas("0"), replicas("2.0"), replicas("1e3")), (Ok(0), Ok(2), Ok(1000)));
+        for bad in ["-1", "-1.0", "1.5", "1e300", "9007199254740994.0", "18446744073709551616", "\"2\"", "null"] {
+            assert!(replicas(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_null_is_as_good_as_absent() {
+        let bare: FunctionDeployment = serde_json::from_str(r#"{"service":"f","image":"i"}"#).unwrap();
+        let nulls = r#"{"service":"f","image":"i","namespace":null,"envProcess":null,"envVars":null,"constraints":null,
+            "secrets":null,"labels":null,"annotations":null,"limits":null,"requests":null,"readOnlyRootFilesystem":null}"#;
+        assert_eq!(serde_json::from_str::<FunctionDeployment>(nulls).unwrap(), bare);
+        let needed = serde_json::from_str::<FunctionDeployment>(r#"{"service":null,"image":"i"}"#);
+        assert!(needed.is_err(), "a name is no such thing");
+    }
+}

@@ -6,6 +6,7 @@
 //! taking them away leaves nothing.
 
 mod program;
+mod removal;
 mod rules;
 
 use std::net::Ipv4Addr;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use openfaas_runtime::{Invalid, Reader};
 use tokio::sync::Mutex;
 
-use self::program::Family;
+use self::program::{Family, Trouble, families};
 use self::rules::Rules;
 use super::{Bridge, EngineError};
 
@@ -159,13 +160,16 @@ impl Firewall {
             Ok(()) => {
                 tracing::info!(interface = bridge.interface, "The functions' network is closed by the firewall.");
                 *state = State { closed: Some(bridge.clone()), looked: state.looked, warned: false };
+                clear_leftovers().await;
                 Ok(())
             }
-            Err(reason) if self.settings.mode == IsolationMode::Required => Err(EngineError::Exposed { reason }),
+            Err(trouble) if self.settings.mode == IsolationMode::Required => {
+                Err(EngineError::Exposed { reason: trouble.to_string() })
+            }
             Err(reason) => {
                 if !std::mem::replace(&mut state.warned, true) {
                     tracing::warn!(
-                        reason,
+                        %reason,
                         "Functions can reach other services of this machine and cloud metadata: the firewall cannot \
                          be set. Run the gateway as root with iptables installed; isolation=required refuses to \
                          deploy without."
@@ -180,9 +184,15 @@ impl Firewall {
     pub(super) async fn remove(&self) {
         let mut state = self.state.lock().await;
         *state = State::default();
-        for family in [Family::V4, Family::V6] {
-            if let Err(reason) = rules::remove(family, &self.instance).await {
-                tracing::debug!(reason, "No rules of the firewall were removed.");
+        for family in families() {
+            match remove_from(family, &self.instance).await {
+                Ok(()) => {}
+                Err(Trouble::Closed(reason)) => tracing::debug!(reason, "The firewall has no rules to remove."),
+                Err(Trouble::Failed(reason)) => tracing::warn!(
+                    reason,
+                    "Rules of the firewall stay behind, in the chains OF-{0}-IN and OF-{0}-OUT.",
+                    self.instance
+                ),
             }
         }
     }
@@ -199,6 +209,23 @@ impl Firewall {
     }
 }
 
+async fn remove_from(family: Family, instance: &str) -> Result<(), Trouble> {
+    match removal::remove(family, instance).await {
+        // Somebody may have changed the same chains between our reading and our writing.
+        Err(Trouble::Failed(_)) => removal::remove(family, instance).await,
+        other => other,
+    }
+}
+
+/// They do no harm, and whoever puts rules in place next tries again.
+async fn clear_leftovers() {
+    for family in families() {
+        if let Err(reason) = removal::clear(family).await {
+            tracing::debug!(%reason, "What other installations left behind in the firewall stays there.");
+        }
+    }
+}
+
 /// The name servers that the engine asks on behalf of containers. They may be this machine, or an address that is
 /// closed otherwise.
 fn resolvers() -> Vec<Ipv4Addr> {
@@ -211,7 +238,14 @@ fn resolvers() -> Vec<Ipv4Addr> {
     own
 }
 
+const INTERFACES: &str = "/sys/class/net";
+
 /// Whether rules on this machine can be about this bridge at all.
 fn is_here(interface: &str) -> bool {
-    Path::new("/sys/class/net").join(interface).exists()
+    Path::new(INTERFACES).join(interface).exists()
+}
+
+/// Whether this machine certainly has no such interface.
+fn is_gone(interface: &str) -> bool {
+    matches!(Path::new(INTERFACES).join(interface).try_exists(), Ok(false))
 }

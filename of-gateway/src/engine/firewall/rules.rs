@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
-use super::program::{Family, restore, run, succeeds};
+use super::program::{Family, Trouble, families, restore, run, succeeds};
 use super::{Bridge, is_here};
 
 /// Where clouds hand out credentials to whoever asks from their machines: the link-local addresses that nearly all
@@ -23,24 +22,24 @@ pub(super) struct Rules<'a> {
 }
 
 /// The chain for packets to the host itself.
-fn to_host(instance: &str) -> String {
+pub(super) fn to_host(instance: &str) -> String {
     format!("OF-{instance}-IN")
 }
 
 /// The chain for packets through the host to elsewhere.
-fn through_host(instance: &str) -> String {
+pub(super) fn through_host(instance: &str) -> String {
     format!("OF-{instance}-OUT")
 }
 
 impl Rules<'_> {
     /// Puts the rules in place; those of before are replaced in one step.
-    pub(super) async fn put(&self) -> Result<(), String> {
+    pub(super) async fn put(&self) -> Result<(), Trouble> {
         if !is_here(&self.bridge.interface) {
-            return Err(format!(
+            return Err(Trouble::Closed(format!(
                 "this machine has no interface {}: the engine runs elsewhere, or the gateway in a container without \
                  the host's network",
                 self.bridge.interface
-            ));
+            )));
         }
         for (family, text) in self.texts() {
             restore(family, &text).await?;
@@ -66,13 +65,11 @@ impl Rules<'_> {
         true
     }
 
-    fn texts(&self) -> Vec<(Family, String)> {
-        let mut texts = vec![(Family::V4, self.v4())];
-        // A kernel without IPv6 has no such file, and nothing to close.
-        if Path::new("/proc/net/if_inet6").exists() {
-            texts.push((Family::V6, self.v6()));
-        }
-        texts
+    fn texts(&self) -> impl Iterator<Item = (Family, String)> {
+        families().map(|family| match family {
+            Family::V4 => (family, self.v4()),
+            Family::V6 => (family, self.v6()),
+        })
     }
 
     /// Docker asks `DOCKER-USER` before its own rules; other engines, and IPv6, have no such chain.
@@ -112,25 +109,6 @@ impl Rules<'_> {
         let (input, output) = (to_host(self.instance), through_host(self.instance));
         format!("*filter\n:{input} - [0:0]\n:{output} - [0:0]\n-A {input} -j DROP\n-A {output} -j DROP\nCOMMIT\n")
     }
-}
-
-/// Takes the chains of an installation away, with all jumps to them.
-pub(super) async fn remove(family: Family, instance: &str) -> Result<(), String> {
-    let chains = [to_host(instance), through_host(instance)];
-    for line in run(family, &["-S"]).await?.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        if let ["-A", rest @ ..] = words.as_slice()
-            && rest.last().is_some_and(|target| chains.iter().any(|chain| chain == target))
-        {
-            run(family, &[&["-D"][..], rest].concat()).await?;
-        }
-    }
-    for chain in &chains {
-        if succeeds(family, &["-F", chain]).await {
-            run(family, &["-X", chain]).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The IPv4 name servers in a `resolv.conf`.
