@@ -16,9 +16,10 @@ use chrono::DateTime;
 use http::header::{self, HeaderName, HeaderValue};
 use http::StatusCode;
 
-/// No script at all, no frames, one stylesheet of ours, forms to this host alone.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const REFERRER: HeaderName = HeaderName::from_static("referrer-policy");
+
+/// Where people begin to sign in, at of-auth's own host and at all others.
+pub(crate) const LOGIN: (&str, &str) = ("/login", "/.ofc/login");
 
 /// A sentence, and perhaps the way to begin anew.
 #[derive(Template)]
@@ -26,7 +27,7 @@ const REFERRER: HeaderName = HeaderName::from_static("referrer-policy");
 pub(crate) struct Message<'a> {
     pub(crate) title: &'a str,
     pub(crate) sentence: &'a str,
-    pub(crate) again: bool,
+    pub(crate) again: Option<&'a str>,
 }
 
 /// A page without a form.
@@ -67,8 +68,8 @@ pub(crate) fn set_cookies(response: &mut Response, cookies: &[String]) {
 /// What every answer says to browsers, unless a page says otherwise.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, style::policy());
     let usual = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),

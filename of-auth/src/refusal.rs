@@ -7,7 +7,7 @@ use sdk::failure::chain;
 
 use crate::issue::No;
 use crate::keys::KeysError;
-use crate::pages::{self, Message};
+use crate::pages::{self, LOGIN, Message};
 use crate::provider::ProviderError;
 use crate::random::NoRandom;
 use crate::store::StoreError;
@@ -39,8 +39,6 @@ pub(crate) enum Refusal {
     TicketOver,
     #[error("This was not asked for on this page itself. Open the page and press the button there.")]
     CrossSite,
-    #[error("The form was not filled in as it has to be: {0}.")]
-    Form(&'static str),
     #[error("You are not signed in any more.")]
     SignedOut(#[source] No),
     #[error("The sign-in service does not work at the moment. Try again in a while.")]
@@ -65,7 +63,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound | Self::NoSite => StatusCode::NOT_FOUND,
-            Self::ForeignReturn | Self::LoginOver | Self::TicketOver | Self::Form(_) => StatusCode::BAD_REQUEST,
+            Self::ForeignReturn | Self::LoginOver | Self::TicketOver => StatusCode::BAD_REQUEST,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::OtherBrowser | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Declined(_) | Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
@@ -78,12 +76,23 @@ impl Refusal {
 
     /// Whether to begin anew may help.
     fn again(&self) -> bool {
-        !matches!(self, Self::NotFound | Self::NoSite | Self::CrossSite | Self::Form(_))
+        !matches!(self, Self::NotFound | Self::NoSite | Self::CrossSite)
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        self.page(LOGIN.0)
+    }
+}
+
+impl Refusal {
+    /// The page at a host other than of-auth's own.
+    pub(crate) fn at_host(self) -> Response {
+        self.page(LOGIN.1)
+    }
+
+    fn page(self, login: &str) -> Response {
         let status = self.status();
         let cause = match &self {
             Self::Provider(error) => chain(error),
@@ -94,7 +103,7 @@ impl IntoResponse for Refusal {
         } else {
             tracing::info!(status = status.as_u16(), cause, "A page was refused: {self}");
         }
-        let message = Message { title: "Not signed in", sentence: &self.to_string(), again: self.again() };
+        let message = Message { title: "Not signed in", sentence: &self.to_string(), again: self.again().then_some(login) };
         let mut response = pages::page(status, &message);
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));

@@ -19,7 +19,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::api;
 use crate::app::{App, Shared};
 use crate::limit::Client;
-use crate::pages::{self, account, device, host, login, style, tokens};
+use crate::pages::{self, account, device, host, login, tokens};
 use crate::question;
 use crate::refusal::Refusal;
 
@@ -34,15 +34,13 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     let at_hosts = Router::new()
         .route("/.ofc/login", get(host::login))
         .route("/.ofc/session", get(host::session))
-        .route("/.ofc/logout", get(host::ask_logout).post(host::logout))
-        .route("/.ofc/{file}", get(style::get));
+        .route("/.ofc/logout", get(host::ask_logout).post(host::logout));
     let at_auth = Router::new()
         .route("/", get(account::show))
-        .route("/sessions/revoke", post(account::revoke))
         .route("/login", get(login::choose))
         .route("/login/{provider}", get(login::at_provider))
         .route("/oauth2/authorized", get(login::authorized))
-        .route("/logout", get(host::ask_logout).post(host::logout))
+        .route("/logout", get(host::ask_logout_here).post(account::logout))
         .route("/tokens", get(tokens::show).post(tokens::create))
         .route("/tokens/revoke", post(tokens::revoke))
         .route("/device", get(device::show).post(device::decide));

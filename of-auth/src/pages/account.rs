@@ -9,10 +9,11 @@ use http::{HeaderMap, StatusCode};
 use sdk::identity::{Identity, Role};
 use serde::Deserialize;
 
-use crate::address::LocalPath;
+use crate::address::{LocalPath, Site};
 use crate::app::{App, actor};
 use crate::pages::guard::{AtAuth, Posted};
-use crate::pages::{self, Message, style, time};
+use crate::pages::host::signed_out;
+use crate::pages::{self, LOGIN, style, time};
 use crate::refusal::Refusal;
 use crate::store::Which;
 
@@ -61,33 +62,38 @@ pub(crate) async fn show(_: AtAuth, State(app): State<Arc<App>>, headers: Header
     Ok(response)
 }
 
+/// Which sessions to end: one of one's own, all of them, or else this browser's.
 #[derive(Debug, Deserialize)]
 pub(crate) struct End {
-    /// One session; without it, all of the person's.
     sid: Option<String>,
+    everywhere: Option<String>,
 }
 
-/// `POST /sessions/revoke`: ends one of one's own sessions, or all of them.
-pub(crate) async fn revoke(
+/// `POST /logout` at of-auth's own host.
+pub(crate) async fn logout(
     _: AtAuth,
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     posted: Result<Posted<End>, Response>,
 ) -> Result<Response, Response> {
-    let end = posted?.form;
-    let living = app.signed_in_or_login(&headers, &LocalPath::root()).await?;
-    let (subject, who) = (living.session.subject.clone(), actor(&living.claims.who));
-    let Some(sid) = end.sid else {
-        let ended = app.revoke(Which::Of(subject)).await.map_err(IntoResponse::into_response)?;
-        app.audit.note(who, format!("Signed out everywhere: {ended} sessions ended."));
-        let message = Message { title: "Signed out", sentence: "You are signed out everywhere.", again: true };
-        let mut response = pages::page(StatusCode::OK, &message);
-        pages::set_cookies(&mut response, &[app.no_session()]);
-        return Ok(response);
+    let End { sid, everywhere } = posted?.form;
+    let living = app.signed_in(&headers, &Site::Auth).await.map_err(IntoResponse::into_response)?;
+    let Some(living) = living else { return Ok(signed_out(&app, "You are signed out.", LOGIN.0)) };
+    let (own, subject) = (living.session.sid.clone(), living.session.subject.clone());
+    let (which, note, sentence) = match (everywhere, sid) {
+        (Some(_), _) => (Which::Of(subject), "Signed out everywhere.", "You are signed out everywhere."),
+        (None, Some(sid)) if sid != own => {
+            let which = Which::One { sid, of: Some(subject) };
+            (which, "Ended another one of the own sessions.", "")
+        }
+        (None, _) => (Which::One { sid: own, of: None }, "Signed out.", "You are signed out."),
     };
-    let which = Which::One { sid, of: Some(subject) };
     if app.revoke(which).await.map_err(IntoResponse::into_response)? > 0 {
-        app.audit.note(who, "Ended one of the own sessions.");
+        app.audit.note(actor(&living.claims.who), note);
     }
-    Ok(pages::redirect(&format!("{}/", app.addresses.issuer()), app.session_cookie(&living).as_slice()))
+    if sentence.is_empty() {
+        let account = app.addresses.at(&Site::Auth, &LocalPath::root());
+        return Ok(pages::redirect(&account, app.session_cookie(&living).as_slice()));
+    }
+    Ok(signed_out(&app, sentence, LOGIN.0))
 }

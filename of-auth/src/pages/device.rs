@@ -112,5 +112,5 @@ pub(crate) async fn decide(
     let (name, scopes) = (&device.name, words(&device.scopes));
     let note = format!("{did} the command line '{name}' at {} act for: {scopes}.", device.client);
     app.audit.note(actor(&living.claims.who), note);
-    Ok(pages::page(StatusCode::OK, &Message { title: "Command line", sentence, again: false }))
+    Ok(pages::page(StatusCode::OK, &Message { title: "Command line", sentence, again: None }))
 }

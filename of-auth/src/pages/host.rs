@@ -11,9 +11,9 @@ use session::cookie;
 
 use crate::address::{LocalPath, Site};
 use crate::app::{App, actor};
-use crate::pages::guard::{Asked, Posted};
+use crate::pages::guard::{Asked, AtAuth, Posted};
 use crate::pages::login::LOGIN_SECONDS;
-use crate::pages::{self, Message, style};
+use crate::pages::{self, LOGIN, Message, style};
 use crate::random;
 use crate::refusal::Refusal;
 use crate::store::Which;
@@ -29,7 +29,11 @@ pub(crate) async fn login(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Query(back): Query<Back>,
-) -> Result<Response, Refusal> {
+) -> Response {
+    to_login(&app, &site, &headers, &back).unwrap_or_else(Refusal::at_host)
+}
+
+fn to_login(app: &App, site: &Site, headers: &HeaderMap, back: &Back) -> Result<Response, Refusal> {
     let path: LocalPath = match &back.to {
         Some(path) => path.parse().map_err(|_| Refusal::ForeignReturn)?,
         None => LocalPath::root(),
@@ -38,13 +42,13 @@ pub(crate) async fn login(
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("to", path.as_str());
     let mut cookies = Vec::new();
-    if site != Site::Auth {
+    if *site != Site::Auth {
         // The same for several tabs, so that each of them comes to its end.
-        let nonce = match cookie::get(&headers, "login", secure).filter(|nonce| random::is_value(nonce)) {
+        let nonce = match cookie::get(headers, "login", secure).filter(|nonce| random::is_value(nonce)) {
             Some(nonce) => nonce.to_owned(),
             None => random::value()?,
         };
-        query.append_pair("host", &app.addresses.host(&site)).append_pair("bind", &bind(&nonce));
+        query.append_pair("host", &app.addresses.host(site)).append_pair("bind", &bind(&nonce));
         cookies.push(cookie::set("login", &nonce, LOGIN_SECONDS, secure));
     }
     Ok(pages::redirect(&format!("{}/login?{}", app.addresses.issuer(), query.finish()), &cookies))
@@ -66,18 +70,22 @@ pub(crate) async fn session(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Query(shown): Query<Shown>,
-) -> Result<Response, Refusal> {
+) -> Response {
+    admit(&app, &site, &headers, &shown).await.unwrap_or_else(Refusal::at_host)
+}
+
+async fn admit(app: &App, site: &Site, headers: &HeaderMap, shown: &Shown) -> Result<Response, Refusal> {
     let ticket = app.store.take_ticket(random::hash(&shown.ticket), app.clock.now()).await?;
-    let host = app.addresses.host(&site);
+    let host = app.addresses.host(site);
     let ticket = ticket.filter(|ticket| ticket.host == host).ok_or(Refusal::TicketOver)?;
-    let nonce = cookie::get(&headers, "login", app.addresses.secure()).ok_or(Refusal::OtherBrowser)?;
+    let nonce = cookie::get(headers, "login", app.addresses.secure()).ok_or(Refusal::OtherBrowser)?;
     if !random::same(bind(nonce).as_bytes(), ticket.bind.as_bytes()) {
         return Err(Refusal::OtherBrowser);
     }
-    let living = app.renew(&ticket.sid, &site).await?;
+    let living = app.renew(&ticket.sid, site).await?;
     let path: LocalPath = ticket.path.parse().map_err(|_| Refusal::ForeignReturn)?;
     let cookies: Vec<String> = app.session_cookie(&living).into_iter().collect();
-    Ok(pages::redirect(&app.addresses.at(&site, &path), &cookies))
+    Ok(pages::redirect(&app.addresses.at(site, &path), &cookies))
 }
 
 #[derive(Template)]
@@ -85,6 +93,11 @@ pub(crate) async fn session(
 struct SignOut {
     host: String,
     action: &'static str,
+}
+
+/// `GET /logout` at of-auth's own host.
+pub(crate) async fn ask_logout_here(_: AtAuth, State(app): State<Arc<App>>) -> Response {
+    pages::form(StatusCode::OK, &SignOut { host: app.addresses.host(&Site::Auth), action: "/logout" })
 }
 
 /// `GET /.ofc/logout`: a button. A link, or a picture on somebody's page, signs nobody out.
@@ -109,10 +122,15 @@ pub(crate) async fn logout(
         app.revoke(which).await.map_err(IntoResponse::into_response)?;
         app.audit.note(actor(&living.claims.who), "Signed out.");
     }
-    let message = Message { title: "Signed out", sentence: "You are signed out.", again: true };
+    Ok(signed_out(&app, "You are signed out.", LOGIN.1))
+}
+
+/// Says that somebody is signed out, and ends it in this browser.
+pub(crate) fn signed_out(app: &App, sentence: &str, again: &str) -> Response {
+    let message = Message { title: "Signed out", sentence, again: Some(again) };
     let mut response = pages::page(StatusCode::OK, &message);
     pages::set_cookies(&mut response, &[app.no_session()]);
-    Ok(response)
+    response
 }
 
 impl App {

@@ -1,28 +1,30 @@
-//! The one stylesheet, served from memory under a name that changes with it.
+//! The one stylesheet. It is part of every page, and the page's policy names its hash: so it needs no address of its own
+//! at owners' hosts, and nobody else's style gets in.
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 
 use crate::random;
 
-const STYLE: &str = include_str!("../../templates/style.css");
+/// The style, for templates.
+pub(crate) const TEXT: &str = include_str!("../../templates/style.css");
 
-static NAME: LazyLock<String> = LazyLock::new(|| format!("style-{}.css", &hex::encode(random::hash(STYLE))[..16]));
+/// No script at all, no frames, no style but ours, forms to this host alone.
+static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+    let hash = STANDARD.encode(random::hash(TEXT));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).ok()
+});
+/// Without style, if there should be no hash.
+const CLOSED: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 
-/// The stylesheet's name below `/.ofc/`, for templates.
-pub(crate) fn name() -> &'static str {
-    &NAME
-}
-
-/// `GET /.ofc/style-<hash>.css`.
-pub(crate) async fn get(Path(file): Path<String>) -> Response {
-    if file != *NAME {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    let headers = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-    (headers, STYLE).into_response()
+/// What browsers may load, for every answer.
+pub(crate) fn policy() -> HeaderValue {
+    POLICY.clone().unwrap_or(CLOSED)
 }
