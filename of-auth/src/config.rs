@@ -92,6 +92,9 @@ async fn tenants(
     providers: &Result<Providers, Invalid>,
 ) -> Result<Tenants, Invalid> {
     let (folder, providers) = (folder.as_ref().map_err(|_| Invalid)?, providers.as_ref().map_err(|_| Invalid)?);
+    // The last good list is kept there.
+    crate::store::private_folder(folder)
+        .map_err(|error| reader.invalid("data_dir", format!("'{}' cannot be made: {error}", folder.display())))?;
     let host = providers.all().first().map(Provider::host).unwrap_or_default();
     Tenants::open(reader, folder, host).await
 }

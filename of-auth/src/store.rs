@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub(crate) use devices::{Device, LIFETIME as DEVICE_LIFETIME, PAUSE as DEVICE_PAUSE, Polled};
+pub(crate) use file::private_folder;
 pub(crate) use keys::StoredKey;
 pub(crate) use logins::PendingLogin;
 use people::forget_people;

@@ -46,9 +46,14 @@ pub(super) fn open(folder: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Makes a folder for its owner alone, unless it is there.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// SQLite gives the files beside it the same permissions.
 fn make_private(folder: &Path, path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private_folder(folder)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))
 }

@@ -43,6 +43,17 @@ async fn s2_without_a_tenant_list_it_does_not_start() {
 }
 
 #[tokio::test]
+async fn a_tenant_list_from_an_address_is_kept_in_a_new_data_directory() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/customers", listener.local_addr().unwrap());
+    let list = axum::Router::new().route("/customers", axum::routing::get(async || "alice\n"));
+    tokio::spawn(async move { axum::serve(listener, list).await.unwrap() });
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path(), &[("customers_path", ""), ("customers_url", &url)], "").await.unwrap();
+    assert!(folder.path().join("data/customers").exists());
+}
+
+#[tokio::test]
 async fn a_damaged_file_stops_the_start_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     start(folder.path(), &[], "alice\n").await.unwrap();
