@@ -1,7 +1,7 @@
 //! What the parts of a running gateway share.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use queue::Queue;
 use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
@@ -12,6 +12,7 @@ use crate::auth::Credentials;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
+use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::quota::{Quota, Quotas};
@@ -56,7 +57,9 @@ pub(crate) struct App {
     pub(crate) retiring: Mutex<HashSet<String>>,
     /// Set once the engine's containers have been looked through after the start.
     pub(crate) adopted: OnceCell<()>,
-    locks: Mutex<HashMap<FunctionId, Arc<tokio::sync::Mutex<()>>>>,
+    locks: Locks,
+    /// Deployments of one function happen in the order in which they came.
+    pub(crate) deployments: Locks,
 }
 
 impl App {
@@ -85,18 +88,19 @@ impl App {
             shutdown: CancellationToken::new(),
             retiring: Mutex::default(),
             adopted: OnceCell::new(),
-            locks: Mutex::default(),
+            locks: Locks::default(),
+            deployments: Locks::default(),
         }
     }
 
     /// Changes of one function happen one after the other, those of different functions side by side.
     pub(crate) async fn lock(&self, function: &FunctionId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(function.clone()).or_default())
-        };
-        lock.lock_owned().await
+        self.locks.lock(function).await
+    }
+
+    /// The same unless somebody changes the function already.
+    pub(crate) fn try_lock(&self, function: &FunctionId) -> Option<OwnedMutexGuard<()>> {
+        self.locks.try_lock(function)
     }
 
     /// What a namespace may hold.
@@ -108,8 +112,7 @@ impl App {
 
     /// Whether a function is being changed at the moment.
     pub(crate) fn is_locked(&self, function: &FunctionId) -> bool {
-        let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.get(function).is_some_and(|lock| lock.try_lock().is_err())
+        self.locks.is_locked(function)
     }
 
     /// The function of a queued call. Calls of the first releases name no namespace.

@@ -14,6 +14,7 @@ mod functions;
 mod inside;
 mod instance;
 mod invoke;
+mod locks;
 mod metrics;
 mod namespaces;
 mod openapi;
