@@ -17,9 +17,8 @@ pub(crate) async fn remove(app: &Arc<App>, id: FunctionId) -> Result<(), Problem
 async fn remove_now(app: Arc<App>, id: FunctionId) -> Result<(), Problem> {
     let _lock = app.lock(&id).await;
     let missing = || Problem::Missing(format!("the function {id} is not deployed"));
-    if app.functions.get(&id).is_none() {
-        reconcile::adopt(&app).await?;
-    }
+    // Also for one that is known already: what is being taken over may be made anew at this moment.
+    reconcile::adopt(&app).await?;
     let function = app.functions.get(&id).ok_or_else(missing)?;
     let Backend::Containers(containers) = &function.backend else {
         return Err(Problem::Conflict(format!("the function {id} belongs to the platform and cannot be removed")));
