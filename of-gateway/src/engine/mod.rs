@@ -34,7 +34,7 @@ pub(crate) use self::network::Bridge;
 pub(crate) use self::observe::{Change, Tail, What};
 pub(crate) use self::record::{Found, Record, Role};
 pub use self::registry::RegistryCredentials;
-pub(crate) use self::resources::{check_requests, cpu, memory};
+pub(crate) use self::resources::{InvalidQuantity, check_requests, cpu, memory};
 pub(crate) use self::template::Template;
 
 use self::firewall::Firewall;

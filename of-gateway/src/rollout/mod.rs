@@ -55,6 +55,7 @@ pub(crate) async fn deploy(app: &Arc<App>, spec: FunctionDeployment, mode: Mode)
 
 async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Result<(), Problem> {
     let mut template = check::template(&app, spec)?;
+    check::bounded(&app, &template)?;
     let id = template.record.function.clone();
     let _stay = Stay::begin(&app, &id.namespace)?;
     let _turn = app.deployments.lock(&id).await;
