@@ -1,6 +1,7 @@
 //! What the parts of a running gateway share.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use queue::Queue;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     /// Stops queued calls that run.
     pub(crate) cancellations: Cancellations,
     pub(crate) enqueue_memory: Semaphore,
+    /// Connections that have left HTTP: they do not count as connections of the port any more.
+    pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) log_streams: Arc<Semaphore>,
     /// Work that outlives its request: rollouts, retirements.
     pub(crate) tasks: TaskTracker,
@@ -57,6 +60,8 @@ pub(crate) struct App {
     pub(crate) retiring: Mutex<HashSet<String>>,
     /// Set once the engine's containers have been looked through after the start.
     pub(crate) adopted: OnceCell<()>,
+    /// Set once all that the engine runs has been set right at least once.
+    pub(crate) complete: AtomicBool,
     locks: Locks,
     /// Deployments of one function happen in the order in which they came.
     pub(crate) deployments: Locks,
@@ -65,6 +70,7 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         let callbacks = Callbacks::new(config.queueing.callbacks.clone(), config.inside.port);
+        let tunnels = Arc::new(Semaphore::new(config.max_connections));
         Self {
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             metrics: Metrics::default(),
@@ -80,6 +86,7 @@ impl App {
             callbacks,
             cancellations: Cancellations::default(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
+            tunnels,
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -88,6 +95,7 @@ impl App {
             shutdown: CancellationToken::new(),
             retiring: Mutex::default(),
             adopted: OnceCell::new(),
+            complete: AtomicBool::new(false),
             locks: Locks::default(),
             deployments: Locks::default(),
         }
@@ -120,11 +128,13 @@ impl App {
         FunctionId::parse(function).unwrap_or_else(|| FunctionId::new(function, self.config.namespace.as_str()))
     }
 
-    /// Asynchronous calls to this function that may run at once.
+    /// Asynchronous calls to this function that may run at once: no more than it takes.
     pub(crate) fn async_limit(&self, function: &FunctionId) -> usize {
+        let general = self.config.async_concurrency_per_function;
         match self.functions.get(function).as_deref().map(|function| &function.backend) {
             Some(Backend::Platform(platform)) => platform.concurrency,
-            _ => self.config.async_concurrency_per_function,
+            Some(Backend::Containers(containers)) => general.min(containers.capacity()),
+            None => general,
         }
     }
 }

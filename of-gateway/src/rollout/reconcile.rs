@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,9 @@ async fn take_over(app: &Arc<App>) -> Result<(), EngineError> {
     guarded(app.engine.renew_network().await)?;
     let by_function = grouped(app, app.engine.list(None).await?);
     let count = by_function.len();
-    stream::iter(by_function).for_each_concurrent(PARALLEL, |(name, found)| settle_logged(app, name, found)).await;
+    let settled = stream::iter(by_function).map(|(name, found)| settle_logged(app, name, found));
+    let complete = settled.buffer_unordered(PARALLEL).fold(true, |all, one| async move { all && one }).await;
+    app.complete.store(complete, Ordering::Relaxed);
     tracing::info!(functions = count, "Looked through the engine for functions of before.");
     Ok(())
 }
@@ -150,7 +153,9 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     let nothing = Vec::new();
     let odd: Vec<FunctionId> =
         names.into_iter().filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing))).cloned().collect();
-    if !odd.is_empty() {
+    if odd.is_empty() {
+        app.complete.store(true, Ordering::Relaxed);
+    } else {
         app.tasks.spawn(settle_odd(Arc::clone(app), odd));
     }
     let now = app.functions.all();
@@ -240,10 +245,13 @@ async fn locked(app: &Arc<App>, name: FunctionId, _lock: OwnedMutexGuard<()>) {
     }
 }
 
-async fn settle_logged(app: &Arc<App>, name: FunctionId, found: Vec<Found>) {
-    if let Err(error) = settle(app, &name, found).await {
-        tracing::error!(function = %name, error = %Chain(&error), "A function cannot be set right now.");
+/// Whether it is as it should be.
+async fn settle_logged(app: &Arc<App>, name: FunctionId, found: Vec<Found>) -> bool {
+    let settled = settle(app, &name, found).await;
+    if let Err(error) = &settled {
+        tracing::error!(function = %name, error = %Chain(error), "A function cannot be set right now.");
     }
+    settled.is_ok()
 }
 
 /// Of several versions the newest that was committed wins; everything else goes.

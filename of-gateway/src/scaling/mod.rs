@@ -6,21 +6,24 @@ mod wake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::decision::{History, Sight};
 pub(crate) use self::policy::Policy;
-pub(crate) use self::wake::{Wakeups, wake};
+pub(crate) use self::wake::{NotWoken, Wakeups, wake};
 use crate::app::App;
 use crate::functions::{Containers, Function, FunctionId};
 use crate::rollout;
 
+/// Between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Looks at all functions again and again, until the shutdown.
 pub(crate) async fn run(app: Arc<App>) {
     let mut histories = HashMap::new();
-    let mut look = interval(app.config.scaling.interval);
+    let mut look = interval(app.config.scaling.interval.max(SHORTEST));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
