@@ -101,7 +101,7 @@ async fn what_a_deployment_does_not_say_is_as_the_operator_says() {
     let quota = json!({"annotations": {"com.openfaas.quota.memory": "1Gi"}});
     assert_eq!(
         gateway.system_json(Method::POST, "/system/namespace/small", with(json!({"name": "small"}), quota)).await.0,
-        202
+        201
     );
     let (status, text) = gateway.post(&with(bench.spec("free"), json!({"namespace": "small"}))).await;
     assert!(status == 400 && text.contains("limits.memory"), "{status}: {text}");
