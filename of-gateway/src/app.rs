@@ -1,7 +1,8 @@
 //! What the parts of a running gateway share.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use queue::Queue;
 use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
@@ -12,6 +13,7 @@ use crate::auth::Credentials;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
+use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::quota::{Quota, Quotas};
@@ -41,6 +43,8 @@ pub(crate) struct App {
     /// Stops queued calls that run.
     pub(crate) cancellations: Cancellations,
     pub(crate) enqueue_memory: Semaphore,
+    /// Connections that have left HTTP: they do not count as connections of the port any more.
+    pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) log_streams: Arc<Semaphore>,
     /// Work that outlives its request: rollouts, retirements.
     pub(crate) tasks: TaskTracker,
@@ -56,12 +60,17 @@ pub(crate) struct App {
     pub(crate) retiring: Mutex<HashSet<String>>,
     /// Set once the engine's containers have been looked through after the start.
     pub(crate) adopted: OnceCell<()>,
-    locks: Mutex<HashMap<FunctionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Set once all that the engine runs has been set right at least once.
+    pub(crate) complete: AtomicBool,
+    locks: Locks,
+    /// Deployments of one function happen in the order in which they came.
+    pub(crate) deployments: Locks,
 }
 
 impl App {
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         let callbacks = Callbacks::new(config.queueing.callbacks.clone(), config.inside.port);
+        let tunnels = Arc::new(Semaphore::new(config.max_connections));
         Self {
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             metrics: Metrics::default(),
@@ -77,6 +86,7 @@ impl App {
             callbacks,
             cancellations: Cancellations::default(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
+            tunnels,
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -85,18 +95,20 @@ impl App {
             shutdown: CancellationToken::new(),
             retiring: Mutex::default(),
             adopted: OnceCell::new(),
-            locks: Mutex::default(),
+            complete: AtomicBool::new(false),
+            locks: Locks::default(),
+            deployments: Locks::default(),
         }
     }
 
     /// Changes of one function happen one after the other, those of different functions side by side.
     pub(crate) async fn lock(&self, function: &FunctionId) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.entry(function.clone()).or_default())
-        };
-        lock.lock_owned().await
+        self.locks.lock(function).await
+    }
+
+    /// The same unless somebody changes the function already.
+    pub(crate) fn try_lock(&self, function: &FunctionId) -> Option<OwnedMutexGuard<()>> {
+        self.locks.try_lock(function)
     }
 
     /// What a namespace may hold.
@@ -108,8 +120,7 @@ impl App {
 
     /// Whether a function is being changed at the moment.
     pub(crate) fn is_locked(&self, function: &FunctionId) -> bool {
-        let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.get(function).is_some_and(|lock| lock.try_lock().is_err())
+        self.locks.is_locked(function)
     }
 
     /// The function of a queued call. Calls of the first releases name no namespace.
@@ -117,11 +128,13 @@ impl App {
         FunctionId::parse(function).unwrap_or_else(|| FunctionId::new(function, self.config.namespace.as_str()))
     }
 
-    /// Asynchronous calls to this function that may run at once.
+    /// Asynchronous calls to this function that may run at once: no more than it takes.
     pub(crate) fn async_limit(&self, function: &FunctionId) -> usize {
+        let general = self.config.async_concurrency_per_function;
         match self.functions.get(function).as_deref().map(|function| &function.backend) {
             Some(Backend::Platform(platform)) => platform.concurrency,
-            _ => self.config.async_concurrency_per_function,
+            Some(Backend::Containers(containers)) => general.min(containers.capacity()),
+            None => general,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use openfaas_runtime::{ConfigError, Env};
+use openfaas_runtime::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 
 pub use crate::engine::{BlockedNetwork, Isolation, IsolationMode, PullPolicy, RegistryCredentials};
+use crate::engine::{cpu, memory};
 pub use crate::functions::PlatformFunction;
 use crate::functions::valid_name;
 pub use crate::inside::Inside;
@@ -35,15 +36,49 @@ impl Reach {
     }
 }
 
-/// Limits of a container whose deployment names none.
+/// What holds for a container whose deployment does not say.
 #[derive(Debug, Clone)]
 pub struct DefaultLimits {
-    /// Memory, in Kubernetes' notation.
+    /// Memory, in Kubernetes' notation; empty for no limit.
     pub memory: String,
-    /// Processors, in Kubernetes' notation.
+    /// Processors, in Kubernetes' notation; empty for no limit.
     pub cpu: String,
-    /// Processes and threads.
+    /// Processes and threads, of each container; 0 for no limit.
     pub pids: i64,
+    /// Whether the root file system is read-only.
+    pub read_only: bool,
+}
+
+impl Default for DefaultLimits {
+    fn default() -> Self {
+        Self { memory: "128Mi".to_owned(), cpu: "500m".to_owned(), pids: 256, read_only: false }
+    }
+}
+
+impl DefaultLimits {
+    /// Reads `default_memory_limit`, `default_cpu_limit` (`none` for no limit), `pids_limit` (0 for none) and
+    /// `readonly_root_filesystem`.
+    fn from_env(r: &Reader<'_>) -> Result<Self, Invalid> {
+        let defaults = Self::default();
+        let quantity = |name: &str, default: String, check: fn(&str) -> Result<(), String>| {
+            let text = r.or(name, default)?;
+            if text == "none" {
+                return Ok(String::new());
+            }
+            check(&text).map(|()| text).map_err(|sentence| r.invalid(name, sentence))
+        };
+        let memory = quantity("default_memory_limit", defaults.memory, |text| {
+            memory(text).map(drop).map_err(|error| error.to_string())
+        });
+        let cpu =
+            quantity("default_cpu_limit", defaults.cpu, |text| cpu(text).map(drop).map_err(|error| error.to_string()));
+        let pids = r.or("pids_limit", defaults.pids).and_then(|pids| match pids >= 0 {
+            true => Ok(pids),
+            false => Err(r.invalid("pids_limit", "must be a number of processes, or 0 for no limit")),
+        });
+        let read_only = r.flag("readonly_root_filesystem", defaults.read_only);
+        Ok(Self { memory: memory?, cpu: cpu?, pids: pids?, read_only: read_only? })
+    }
 }
 
 /// How long what runs at the shutdown may take to end, one after the other. What is cut off is done, or cleared away,
@@ -90,7 +125,7 @@ pub struct Config {
     pub isolation: Isolation,
     /// The gateway's port on the functions' network.
     pub inside: Inside,
-    /// Limits where a deployment names none.
+    /// What holds where a deployment does not say.
     pub limits: DefaultLimits,
     /// How long a new version may take to become ready.
     pub rollout_timeout: Duration,
@@ -151,7 +186,7 @@ impl Config {
             secrets_mount_dir: None,
             isolation: Isolation::default(),
             inside: Inside::default(),
-            limits: DefaultLimits { memory: "128Mi".to_owned(), cpu: "500m".to_owned(), pids: 256 },
+            limits: DefaultLimits::default(),
             rollout_timeout: Duration::from_secs(30),
             registries: RegistryCredentials::None,
             pull_policy: PullPolicy::IfNotPresent,
@@ -199,6 +234,7 @@ impl Config {
         });
         let secrets_mount_dir = r.optional::<PathBuf>("secrets_mount_dir");
         let (isolation, inside) = (Isolation::from_env(&r), Inside::from_env(&r));
+        let limits = DefaultLimits::from_env(&r);
         let upstream_timeout = r.duration_or("upstream_timeout", defaults.upstream_timeout);
         let rollout_timeout = r.duration_or("rollout_timeout", defaults.rollout_timeout);
         let registries = RegistryCredentials::from_env(&r, env);
@@ -214,7 +250,13 @@ impl Config {
         let per_function = r.or("async_concurrency_per_function", defaults.async_concurrency_per_function);
         let max_body = r.or("max_body_bytes", defaults.max_body);
         let max_async_body = r.or("max_async_body_bytes", defaults.max_async_body);
-        let scale_interval = r.duration_or("scale_interval", defaults.scaling.interval);
+        let scale_interval = r.duration_or("scale_interval", defaults.scaling.interval).and_then(|interval| {
+            if interval.is_zero() {
+                Err(r.invalid("scale_interval", "must be longer than nothing"))
+            } else {
+                Ok(interval)
+            }
+        });
         let scale_calm = r.duration_or("scale_down_after", defaults.scaling.calm);
         let hold = r.duration_or("hold_timeout", defaults.scaling.hold);
         let quota = Quota::from_env(&r);
@@ -233,6 +275,7 @@ impl Config {
             secrets_mount_dir: secrets_mount_dir?,
             isolation: isolation?,
             inside: inside?,
+            limits: limits?,
             upstream_timeout: upstream_timeout?,
             rollout_timeout: rollout_timeout?,
             registries: registries?,
@@ -268,6 +311,26 @@ mod tests {
         let sentence = Config::from_env(&env).unwrap_err().to_string();
         for name in ["basic-auth-user", "basic-auth-password", "upstream_timeout"] {
             assert!(sentence.contains(name), "{name} is missing in: {sentence}");
+        }
+    }
+
+    #[test]
+    fn what_deployments_do_not_say_can_be_set_and_lifted() {
+        let limits = |variables: &[(&str, &str)]| {
+            let env = Env::from_map(variables.iter().copied(), [("", ""); 0]);
+            let reader = env.reader();
+            let limits = DefaultLimits::from_env(&reader);
+            reader.finish().map(|()| limits.unwrap())
+        };
+        let defaults = limits(&[]).unwrap();
+        assert_eq!((defaults.memory.as_str(), defaults.cpu.as_str(), defaults.pids), ("128Mi", "500m", 256));
+        assert!(!defaults.read_only);
+        let own = [("default_memory_limit", "1Gi"), ("default_cpu_limit", "none"), ("pids_limit", "0")];
+        let own = limits(&[&own[..], &[("readonly_root_filesystem", "true")]].concat()).unwrap();
+        assert_eq!((own.memory.as_str(), own.cpu.as_str(), own.pids, own.read_only), ("1Gi", "", 0, true));
+        for (name, text) in [("default_memory_limit", "much"), ("default_cpu_limit", "half"), ("pids_limit", "-1")] {
+            let sentence = limits(&[(name, text)]).unwrap_err().to_string();
+            assert!(sentence.contains(name), "{sentence}");
         }
     }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::{CONTENT_LENGTH, EXPECT};
+use http::header::{CONTENT_LENGTH, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use queue::{Enqueued, Head, Lane, QueueError, Spool};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use upstream::strip_hop_by_hop;
 
@@ -15,11 +16,15 @@ use crate::answer::{not_one_of, text};
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
 use crate::functions::{Function, FunctionRef};
 use crate::inside::Caller;
-use crate::invoke::{Chain, Marks, declared_length, max_body, missing, stripped};
+use crate::invoke::{Chain, Marks, SOON, declared_length, max_body, missing, stripped};
 use crate::worker::{BadCallback, Target};
 
 /// The longest call id that is stored.
 const MAX_CALL_ID: usize = 256;
+/// How long a call waits until others have left the memory for it.
+const MEMORY_WAIT: Duration = Duration::from_secs(10);
+/// How long a body may take to come in, however steadily it comes: it holds memory that others wait for.
+const INTAKE: Duration = Duration::from_secs(600);
 /// Of a larger body no more than this is in memory.
 const IN_MEMORY: u64 = 256 << 10;
 
@@ -64,6 +69,10 @@ enum Refusal {
     TooLarge(u64),
     Unreadable,
     Slow(Duration),
+    /// It takes too long in all.
+    Long,
+    /// The memory is others'.
+    Busy,
     BadHead(&'static str),
     Queue(QueueError),
 }
@@ -84,7 +93,7 @@ async fn store(
     let (mut parts, body) = request.into_parts();
     let known = parts.headers.contains_key(CONTENT_LENGTH);
     // Held until the call is stored, so that a burst of bodies waits in line instead of in memory.
-    let _memory = app.enqueue_memory.acquire_many(kib(if known { length } else { limit })).await;
+    let _memory = room(&app.enqueue_memory, kib(if known { length } else { limit }), MEMORY_WAIT).await?;
     let marks = Marks::stamp(&mut parts.headers, peer);
     strip_hop_by_hop(&mut parts.headers);
     parts.headers.remove(CONTENT_LENGTH);
@@ -99,11 +108,18 @@ async fn store(
         path: path.to_string(),
         headers: parts.headers,
     });
-    take_in(&mut spool, body, limit, app.config.upstream_timeout).await?;
+    let taken_in = take_in(&mut spool, body, limit, app.config.upstream_timeout);
+    timeout(INTAKE, taken_in).await.map_err(|_| Refusal::Long)??;
     if spool.enqueue().await.map_err(Refusal::Queue)? == Enqueued::New {
         app.metrics.queues.submitted(queue.unwrap_or(&app.config.queueing.queue));
     }
     Ok(marks)
+}
+
+/// Memory for a body.
+async fn room(memory: &Semaphore, kib: u32, wait: Duration) -> Result<SemaphorePermit<'_>, Refusal> {
+    let acquired = timeout(wait, memory.acquire_many(kib)).await;
+    acquired.ok().and_then(Result::ok).ok_or(Refusal::Busy)
 }
 
 /// Takes a body in. Its sender may pause for as long as a function may.
@@ -139,14 +155,64 @@ impl Refusal {
             Self::Slow(pause) => {
                 text(StatusCode::REQUEST_TIMEOUT, format!("nothing of the body came for {pause:?}; send it faster"))
             }
+            Self::Long => {
+                text(StatusCode::REQUEST_TIMEOUT, format!("the body was not complete after {INTAKE:?}; send it faster"))
+            }
+            Self::Busy => again_later("too many calls with bodies are being taken in; try again"),
             Self::BadHead(sentence) => text(StatusCode::BAD_REQUEST, sentence),
             Self::Queue(QueueError::HeadTooLong) => {
                 text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, QueueError::HeadTooLong.to_string())
             }
             Self::Queue(error) => {
                 tracing::error!(error = %Chain(&error), "A call could not be queued.");
-                text(StatusCode::SERVICE_UNAVAILABLE, format!("the call is not queued: {error}"))
+                again_later(why_not_queued(&error))
             }
         }
+    }
+}
+
+fn again_later(sentence: impl Into<String>) -> Response<Body> {
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    response.headers_mut().insert(RETRY_AFTER, SOON);
+    response
+}
+
+/// For whoever may call functions: without the paths and addresses that the log has.
+fn why_not_queued(error: &QueueError) -> String {
+    match error {
+        QueueError::Full(_) | QueueError::NoRoomForBodies(_) | QueueError::Closed => {
+            format!("the call is not queued: {error}")
+        }
+        QueueError::DiskFull(_) | QueueError::NoRoom(_) => "the call is not queued: there is no room for it".to_owned(),
+        _ => "the call is not queued: the queue is out of order; the gateway's log says why".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_does_not_wait_for_memory_for_ever() {
+        let memory = Semaphore::new(10);
+        let held = room(&memory, 8, MEMORY_WAIT).await.ok();
+        assert!(held.is_some());
+        let refused = room(&memory, 3, MEMORY_WAIT).await;
+        let Err(refusal) = refused else { panic!("there is no room") };
+        let answer = refusal.answer();
+        assert_eq!((answer.status(), &answer.headers()[RETRY_AFTER]), (StatusCode::SERVICE_UNAVAILABLE, &SOON));
+        drop(held);
+        assert!(room(&memory, 10, MEMORY_WAIT).await.is_ok());
+    }
+
+    #[test]
+    fn callers_are_not_told_where_the_queue_is() {
+        let unreachable = QueueError::Unreachable { address: "nats://10.0.0.7".into(), detail: "refused".into() };
+        let open = QueueError::DiskFull("/data/secret-place".into());
+        for error in [unreachable, open] {
+            let sentence = why_not_queued(&error);
+            assert!(!sentence.contains("10.0.0.7") && !sentence.contains("secret-place"), "{sentence}");
+        }
+        assert!(why_not_queued(&QueueError::Full(5)).contains("holds 5 calls"));
     }
 }

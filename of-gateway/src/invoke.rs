@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use futures_util::FutureExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Either;
@@ -22,8 +22,8 @@ use crate::call_id;
 use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, NoReplica, PlatformFunction};
 use crate::metrics::Timer;
 use crate::reply::{Reply, own};
-use crate::scaling;
-use crate::transit::{Bare, Payload};
+use crate::scaling::{self, NotWoken};
+use crate::transit::{Bare, Payload, streamed};
 
 pub(crate) const X_CALL_ID: HeaderName = HeaderName::from_static("x-call-id");
 pub(crate) const X_START_TIME: HeaderName = HeaderName::from_static("x-start-time");
@@ -36,6 +36,8 @@ pub(crate) const X_INTERNAL: HeaderName = HeaderName::from_static("x-openfaas-in
 /// Its value where the function did not get to answering.
 pub(crate) const INTERNAL_PROXY: HeaderValue = HeaderValue::from_static("proxy");
 const SERVED_BY: HeaderValue = HeaderValue::from_static(concat!("of-gateway/", env!("CARGO_PKG_VERSION")));
+/// When it may be otherwise, in seconds.
+pub(crate) const SOON: HeaderValue = HeaderValue::from_static("2");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain");
 /// The gateway itself speaks no TLS; who stands in front of it sets the header.
 const HTTP: HeaderValue = HeaderValue::from_static("http");
@@ -116,7 +118,15 @@ async fn to_container(
     let max_body = containers.settings.max_body.unwrap_or(app.config.max_body);
     // For the log: the request itself may be gone by then.
     let call_id = request.headers().get(X_CALL_ID).cloned();
-    let mut request = request.map(|body| body.streamed(max_body, limit));
+    let mut tunnel = None;
+    if is_upgrade(request.headers()) {
+        let Ok(room) = Arc::clone(&app.tunnels).try_acquire_owned() else {
+            let sentence = "as many connections as may have left HTTP; try again later";
+            return internal(StatusCode::SERVICE_UNAVAILABLE, sentence).map(Either::Right);
+        };
+        tunnel = Some(room);
+    }
+    let (mut request, sender) = streamed(request, max_body, limit);
     let mut tries = Tries::default();
     loop {
         let InFlight { container, claim } = match replica(app, id, containers).await {
@@ -125,13 +135,14 @@ async fn to_container(
         };
         let replica = claim.replica();
         let limits = Limits { head: limit, pause: limit };
-        let unanswered = match try_forward(&container, request, claim, limits, &app.closing).await {
-            Ok(response) => {
-                replica.answered();
-                return response.map(Either::Left);
-            }
-            Err(unanswered) => *unanswered,
-        };
+        let unanswered =
+            match try_forward(&container, request, claim.with_tunnel(tunnel.take()), limits, &app.closing).await {
+                Ok(response) => {
+                    replica.answered();
+                    return response.map(Either::Left);
+                }
+                Err(unanswered) => sender.judge(*unanswered),
+            };
         if is_of_the_replica(&unanswered.error) {
             replica.failed();
         }
@@ -170,15 +181,23 @@ impl Tries {
 async fn replica(app: &Arc<App>, id: &FunctionId, containers: &Containers) -> Result<InFlight, Response<Body>> {
     match containers.choose() {
         Ok(in_flight) => Ok(in_flight),
-        Err(NoReplica::Full) => {
-            let sentence = format!("the function {id} has as many requests in flight as it takes; try again");
-            Err(internal(StatusCode::TOO_MANY_REQUESTS, &sentence))
-        }
-        Err(NoReplica::NotReady) => {
-            let woken = scaling::wake(app, id).await;
-            woken.map_err(|sentence| internal(StatusCode::SERVICE_UNAVAILABLE, &sentence))
-        }
+        Err(NoReplica::Full) => Err(full(id)),
+        Err(NoReplica::NotReady) => scaling::wake(app, id).await.map_err(|reason| match reason {
+            NotWoken::Full => full(id),
+            NotWoken::Because(sentence) => internal(StatusCode::SERVICE_UNAVAILABLE, &sentence),
+        }),
     }
+}
+
+/// Marks the answer to a call that found all places of its function taken: the function never heard of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Full;
+
+fn full(id: &FunctionId) -> Response<Body> {
+    let sentence = format!("the function {id} has as many requests in flight as it takes; try again");
+    let mut response = internal(StatusCode::TOO_MANY_REQUESTS, &sentence);
+    response.extensions_mut().insert(Full);
+    response
 }
 
 /// Whether a failure says something about the replica, and not about the client.
@@ -280,7 +299,14 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> u64 {
 
 pub(crate) fn missing(app: &App, target: &FunctionRef<'_>) -> Response<Body> {
     let id = target.id(&app.config.namespace);
-    text(StatusCode::NOT_FOUND, format!("error finding function {id}: it is not deployed"))
+    if app.adopted.initialized() {
+        return text(StatusCode::NOT_FOUND, format!("error finding function {id}: it is not deployed"));
+    }
+    let sentence =
+        format!("whether the function {id} is deployed is not known yet: the container engine has to answer");
+    let mut response = internal(StatusCode::SERVICE_UNAVAILABLE, &sentence);
+    response.headers_mut().insert(RETRY_AFTER, SOON);
+    response
 }
 
 pub(crate) fn too_large(limit: u64) -> Response<Body> {

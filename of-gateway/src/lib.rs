@@ -14,6 +14,7 @@ mod functions;
 mod inside;
 mod instance;
 mod invoke;
+mod locks;
 mod metrics;
 mod namespaces;
 mod openapi;
@@ -35,8 +36,8 @@ mod worker;
 
 pub use auth::Credentials;
 pub use config::{
-    BlockedNetwork, Config, Graces, Inside, Isolation, IsolationMode, PlatformFunction, PullPolicy, Reach,
-    RegistryCredentials, Retry, Scaling,
+    BlockedNetwork, Config, DefaultLimits, Graces, Inside, Isolation, IsolationMode, PlatformFunction, PullPolicy,
+    Reach, RegistryCredentials, Retry, Scaling,
 };
 pub use engine::EngineError;
 pub use instance::InstanceError;

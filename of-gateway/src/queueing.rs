@@ -75,7 +75,15 @@ impl Queueing {
 }
 
 fn nats(r: &Reader<'_>) -> Result<Option<Nats>, Invalid> {
-    let address = r.optional::<String>("faas_nats_address");
+    let address = r.optional::<String>("faas_nats_address").and_then(|address| match address {
+        // It is in the log, and in what the management API tells.
+        Some(address) if address.contains('@') => {
+            let reason =
+                "must hold no credentials; put them into the secrets nats-user and nats-password, or nats-token";
+            Err(r.invalid("faas_nats_address", reason))
+        }
+        other => Ok(other),
+    });
     let port = r.or("faas_nats_port", NATS_PORT);
     let authorities = r.optional::<PathBuf>("nats_ca_file");
     let replicas = r.or("nats_replicas", 1).and_then(|replicas: usize| match (1..=5).contains(&replicas) {

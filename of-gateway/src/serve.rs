@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +109,13 @@ async fn quiet(app: &App) {
     }
 }
 
+fn broken(part: &str, ended: Result<(), JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(()) => anyhow!("{part} ended by itself"),
+        Err(error) => anyhow!(error).context(format!("{part} failed")),
+    }
+}
+
 impl Gateway {
     /// Serves until `shutdown`, then ends with the graces of the configuration.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -129,9 +138,9 @@ impl Gateway {
         let mut orders = stop.orders();
         app.callbacks.listening(listener.local_addr()?);
         let (resting, hurry) = (CancellationToken::new(), CancellationToken::new());
-        let monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
-        let scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
-        let health = tokio::spawn(health::run(Arc::clone(&app)));
+        let mut monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
+        let mut scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
+        let mut health = tokio::spawn(health::run(Arc::clone(&app)));
         let cron = tokio::spawn(cron::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
         let before = Before { listener: inside, connections: inside_connections };
@@ -139,7 +148,14 @@ impl Gateway {
         let inside = tokio::spawn(inside);
         let front = port::serve(Arc::clone(&app), listener, connections, Door::Front, orders.clone());
         let front = tokio::spawn(front);
-        orders.given().await;
+        // None of them ends before it is told to, unless it is broken; then a supervisor starts the gateway anew.
+        tokio::select! {
+            () = orders.given() => {}
+            ended = &mut monitor => return Err(broken("the engine's monitor", ended)),
+            ended = &mut scaler => return Err(broken("scaling", ended)),
+            ended = &mut health => return Err(broken("health checking", ended)),
+            ended = &mut worker => return Err(broken("the queue's worker", ended)),
+        }
         resting.cancel();
         match orders.clone().patient(|graces| graces.calls, &mut worker).await {
             Some(ended) => ended?,

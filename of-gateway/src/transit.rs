@@ -1,15 +1,20 @@
 //! What passes through the gateway to a function and back: bodies, and connections to containers.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use http_body::Body as _;
+use bytes::Bytes;
+use http::Request;
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{Either, Limited};
 use hyper::body::Incoming;
 use queue::BodyStream;
-use upstream::{Answer, Inbound, Upstream};
+use upstream::{Answer, ForwardError, Inbound, InboundError, Unanswered, Upstream};
 
 use crate::functions::Claim;
 
@@ -17,7 +22,7 @@ use crate::functions::Claim;
 const IDLE: Duration = Duration::from_millis(1500);
 
 /// A request's body on its way to a container: a client's, or one of the queue. Not boxed: this is the hot path.
-pub(crate) type Outbound = Either<Inbound, BodyStream>;
+pub(crate) type Outbound = Either<Watched, BodyStream>;
 /// A container's address, with the idle connections to it.
 pub(crate) type Container = Upstream<Outbound>;
 /// An answer's body as it comes: a container's, or one made in this process.
@@ -36,15 +41,71 @@ pub(crate) enum Payload {
     Stored(BodyStream),
 }
 
-impl Payload {
-    /// For a container. A client may send at most `limit` bytes and pause no longer than `pause`.
-    pub(crate) fn streamed(self, limit: u64, pause: Duration) -> Outbound {
-        match self {
-            Self::Client(body) => Either::Left(Inbound::new(body, limit, pause)),
-            Self::Stored(body) => Either::Right(body),
+/// A request for a container. A client may send at most `limit` bytes and pause no longer than `pause`.
+pub(crate) fn streamed(request: Request<Payload>, limit: u64, pause: Duration) -> (Request<Outbound>, Sender) {
+    let mut sender = Sender::default();
+    let request = request.map(|body| match body {
+        Payload::Client(body) => {
+            if !body.is_end_stream() {
+                sender.awaited = Some(Arc::default());
+            }
+            Either::Left(Watched { body: Inbound::new(body, limit, pause), awaited: sender.awaited.clone() })
+        }
+        Payload::Stored(body) => Either::Right(body),
+    });
+    (request, sender)
+}
+
+/// Whoever sends a request's body.
+#[derive(Debug, Default)]
+pub(crate) struct Sender {
+    /// Set while more of the body is waited for. `None` where there is nothing to wait for.
+    awaited: Option<Arc<AtomicBool>>,
+}
+
+impl Sender {
+    /// That there was no answer in time says nothing about the container if it was still waiting for the request.
+    pub(crate) fn judge(&self, unanswered: Unanswered<Outbound>) -> Unanswered<Outbound> {
+        let slow = self.awaited.as_ref().is_some_and(|awaited| awaited.load(Ordering::Relaxed));
+        match unanswered.error {
+            ForwardError::Timeout(_) if slow => ForwardError::ClientGone.into(),
+            _ => unanswered,
         }
     }
+}
 
+/// A client's body, and whether more of it is waited for.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    body: Inbound,
+    awaited: Option<Arc<AtomicBool>>,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = InboundError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(awaited) = &self.awaited {
+            awaited.store(polled.is_pending(), Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Payload {
     /// For a router in this process, with the limit that axum's extractors know, so that they answer 413 by themselves.
     pub(crate) fn boxed(self, limit: u64) -> Body {
         match self {

@@ -50,6 +50,7 @@ place::wherever_calls_wait! {
         a_repeated_call_runs_once_and_calls_survive_a_restart;
     callbacks:
         the_answer_goes_to_the_callback_with_all_its_headers,
+        an_answer_may_go_on_for_longer_than_a_function_may_pause,
         a_function_that_nobody_reaches_is_called_back_for_with_503_and_no_body,
         large_bodies_pass_both_ways_and_leave_nothing_behind;
     letters:

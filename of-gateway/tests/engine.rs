@@ -28,6 +28,8 @@ mod lifecycle;
 mod logs;
 #[path = "engine/metrics.rs"]
 mod metrics;
+#[path = "engine/monitor.rs"]
+mod monitor;
 #[path = "engine/namespaces.rs"]
 mod namespaces;
 #[path = "engine/own_engine.rs"]

@@ -112,8 +112,9 @@ impl Queue {
             let calls = std::mem::take(&mut lane.calls);
             for call in calls {
                 match call.body.path().map(Path::try_exists) {
-                    None | Some(Ok(true)) => lane.calls.push(call),
-                    Some(_) => {
+                    // Where it cannot be told, the attempt tells, and another may follow.
+                    None | Some(Ok(true) | Err(_)) => lane.calls.push(call),
+                    Some(Ok(false)) => {
                         let reason = "the file with its body is gone".to_owned();
                         if let Err(error) = self.settle(call.ticket, Verdict::Dead { status: 0, reason }).await {
                             // The others are leased already, and must reach whoever asked.

@@ -63,7 +63,8 @@ on_both_stores! {
         a_letter_is_shown_by_its_id,
         letters_are_redriven_one_or_all_of_a_function,
         a_redriven_call_that_waits_already_is_not_doubled,
-        letters_are_discarded_one_or_all_of_a_function;
+        letters_are_discarded_one_or_all_of_a_function,
+        the_letters_that_stay_are_those_that_died_last;
     bodies:
         a_large_body_is_a_file_until_its_call_has_ended,
         the_body_of_a_dead_letter_stays_until_it_is_deleted,
@@ -72,5 +73,6 @@ on_both_stores! {
         bodies_have_no_more_than_their_room,
         a_call_sent_twice_or_broken_off_leaves_no_file,
         files_that_belong_to_nothing_are_removed_at_the_start,
-        a_call_whose_body_is_gone_is_a_dead_letter_and_does_not_stop_the_others;
+        a_call_whose_body_is_gone_is_a_dead_letter_and_does_not_stop_the_others,
+        a_call_whose_body_cannot_be_looked_for_is_not_given_up;
 }

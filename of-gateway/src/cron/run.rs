@@ -1,6 +1,7 @@
 //! Queues what is due.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -42,7 +43,8 @@ async fn look(app: &App, book: &mut Book, now: DateTime<Utc>) -> Option<Duration
             }
         }
     }
-    if app.adopted.initialized() {
+    // One that could not be taken over yet is not gone.
+    if app.complete.load(Ordering::Relaxed) {
         book.forget_others(&candidates);
     }
     let Some(page) = book.changed_page() else { return again };

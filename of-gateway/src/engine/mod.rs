@@ -34,14 +34,14 @@ pub(crate) use self::network::Bridge;
 pub(crate) use self::observe::{Change, Tail, What};
 pub(crate) use self::record::{Found, Record, Role};
 pub use self::registry::RegistryCredentials;
-pub(crate) use self::resources::{check_requests, cpu, memory};
+pub(crate) use self::resources::{InvalidQuantity, check_requests, cpu, memory};
 pub(crate) use self::template::Template;
 
 use self::firewall::Firewall;
 use crate::config::Config;
 
-/// Longer than the longest wait that the engine is asked for (stopping a container).
-const TIMEOUT_SECONDS: u64 = 120;
+/// What the engine gets for a request, beyond the time for which it is asked to wait.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A client of the engine, for one installation.
 pub(crate) struct Engine {
@@ -62,6 +62,7 @@ pub(crate) struct Engine {
     /// Held while the network is looked for and made: the engine would make two of one name.
     making_network: tokio::sync::Mutex<()>,
     bridge: watch::Sender<Option<Bridge>>,
+    last_seen: network::LastSeen,
     residents: residents::Residents,
     /// Whether functions find the gateway on their network.
     inside: bool,
@@ -72,6 +73,7 @@ impl Engine {
     /// Nothing is asked of the engine yet: it may be started after the gateway.
     pub(crate) fn new(config: &Config, instance: String) -> Self {
         let firewall = Firewall::new(&instance, config.isolation.clone(), config.inside.port);
+        let last_seen = network::LastSeen::within(&config.data_dir);
         Self {
             connection: OnceLock::new(),
             address: config.engine.clone(),
@@ -85,7 +87,8 @@ impl Engine {
             stop_timeout: config.stop_timeout,
             version: OnceLock::new(),
             making_network: tokio::sync::Mutex::default(),
-            bridge: watch::Sender::default(),
+            bridge: watch::Sender::new(last_seen.read()),
+            last_seen,
             residents: residents::Residents::default(),
             inside: config.inside.port.is_some(),
             firewall,
@@ -96,9 +99,11 @@ impl Engine {
         if let Some(docker) = self.connection.get() {
             return Ok(docker);
         }
+        // Stopping a container is the longest wait that it is asked for.
+        let seconds = TIMEOUT.saturating_add(self.stop_timeout).as_secs();
         let made = match self.address.strip_prefix("tcp://").or_else(|| self.address.strip_prefix("http://")) {
-            Some(host) => Docker::connect_with_http(&format!("http://{host}"), TIMEOUT_SECONDS, API_DEFAULT_VERSION),
-            None => Docker::connect_with_unix(&self.address, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+            Some(host) => Docker::connect_with_http(&format!("http://{host}"), seconds, API_DEFAULT_VERSION),
+            None => Docker::connect_with_unix(&self.address, seconds, API_DEFAULT_VERSION),
         };
         let docker = made.map_err(|source| self.error("connect to", "the engine", source))?;
         Ok(self.connection.get_or_init(|| docker))

@@ -1,7 +1,10 @@
 //! The bridge network of this installation's functions.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 
 use bollard::models::{NetworkCreateRequest, NetworkInspect};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
@@ -17,6 +20,9 @@ const MTU: &str = "com.docker.network.driver.mtu";
 const NEIGHBOURS: &str = "com.docker.network.bridge.enable_icc";
 /// The name of the network's interface on the host, so that firewall rules can name it.
 const INTERFACE: &str = "com.docker.network.bridge.name";
+
+/// The file in which the network is noted.
+const LAST_SEEN: &str = "network";
 
 /// The host's end of the functions' network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +54,13 @@ impl Bridge {
         Some(Self { interface, gateway, subnet })
     }
 
+    /// From the words that it is kept as.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let (interface, gateway, subnet) = (words.next()?, words.next()?, words.next()?);
+        Some(Self { interface: interface.to_owned(), gateway: gateway.parse().ok()?, subnet: Subnet::parse(subnet)? })
+    }
+
     /// Whether an address is that of a container on this network.
     pub(crate) fn has(&self, address: IpAddr) -> bool {
         let address = match address.to_canonical() {
@@ -55,6 +68,42 @@ impl Bridge {
             IpAddr::V6(_) => return false,
         };
         address != self.gateway && self.subnet.contains(address)
+    }
+}
+
+impl fmt::Display for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { interface, gateway, subnet } = self;
+        write!(f, "{interface} {gateway} {}/{}", subnet.address, subnet.prefix)
+    }
+}
+
+/// The bridge as it was when it was last seen. While the engine does not answer, containers may run all the same, and
+/// what comes from their network has to be known as such.
+#[derive(Debug)]
+pub(super) struct LastSeen(PathBuf);
+
+impl LastSeen {
+    pub(super) fn within(data_dir: &Path) -> Self {
+        Self(data_dir.join(LAST_SEEN))
+    }
+
+    pub(super) fn read(&self) -> Option<Bridge> {
+        Bridge::parse(&std::fs::read_to_string(&self.0).ok()?)
+    }
+
+    fn keep(&self, bridge: Option<&Bridge>) {
+        let kept = match bridge {
+            Some(bridge) => std::fs::write(&self.0, format!("{bridge}\n")),
+            None => std::fs::remove_file(&self.0),
+        };
+        match kept {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => tracing::warn!(
+                path = %self.0.display(), %error,
+                "The functions' network cannot be noted; after a restart it is known when the engine answers."
+            ),
+            _ => {}
+        }
     }
 }
 
@@ -121,6 +170,9 @@ impl Engine {
     fn publish_bridge(&self, bridge: Option<Bridge>) {
         self.bridge.send_if_modified(|known| {
             let changed = *known != bridge;
+            if changed {
+                self.last_seen.keep(bridge.as_ref());
+            }
             *known = bridge;
             changed
         });
@@ -241,5 +293,22 @@ mod tests {
         assert_eq!(silent.gateway, Ipv4Addr::new(10, 1, 2, 1));
         assert!(Bridge::of(&network("fd00::/64", Some("fd00::1"), None)).is_none());
         assert!(Bridge::of(&network("10.0.0.0/33", Some("10.0.0.1"), None)).is_none());
+    }
+
+    #[test]
+    fn the_bridge_is_remembered_until_it_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = LastSeen::within(dir.path());
+        assert_eq!(seen.read(), None);
+        let bridge = Bridge::of(&network("192.168.176.0/20", Some("192.168.176.1"), Some("of-0123abcd"))).unwrap();
+        seen.keep(Some(&bridge));
+        assert_eq!(seen.read(), Some(bridge));
+        for nonsense in ["", "of-1 192.168.1.1", "of-1 here 10.0.0.0/8", "of-1 10.0.0.1 10.0.0.0"] {
+            std::fs::write(dir.path().join(LAST_SEEN), nonsense).unwrap();
+            assert_eq!(seen.read(), None, "{nonsense}");
+        }
+        seen.keep(None);
+        assert!(!dir.path().join(LAST_SEEN).exists());
+        seen.keep(None);
     }
 }

@@ -21,11 +21,11 @@ const TMP: &str = "rw,exec,nosuid,nodev,size=64m,mode=1777";
 pub(crate) struct Template {
     /// `index` is set per container.
     pub(crate) record: Record,
-    /// Bytes.
-    pub(crate) memory: i64,
+    /// Bytes; `None` of these three is no limit.
+    pub(crate) memory: Option<i64>,
     /// Billionths of a processor.
-    pub(crate) cpu: i64,
-    pub(crate) pids: i64,
+    pub(crate) cpu: Option<i64>,
+    pub(crate) pids: Option<i64>,
     /// Names and files of the secrets.
     pub(crate) secrets: Vec<(String, PathBuf)>,
 }
@@ -60,11 +60,12 @@ impl Template {
     fn host(&self, network: &str, published: bool) -> HostConfig {
         HostConfig {
             network_mode: Some(network.to_owned()),
-            memory: Some(self.memory),
+            memory: self.memory,
             // No swap: a function over its limit is killed at once instead of slowing down the machine.
-            memory_swap: Some(self.memory),
-            nano_cpus: Some(self.cpu),
-            pids_limit: Some(self.pids),
+            memory_swap: self.memory,
+            nano_cpus: self.cpu,
+            pids_limit: self.pids,
+            // Deployments of before did not write it down, and were read-only.
             readonly_rootfs: Some(self.record.spec.read_only_root_filesystem.unwrap_or(true)),
             tmpfs: Some(HashMap::from([("/tmp".to_owned(), TMP.to_owned())])),
             cap_drop: Some(vec!["ALL".to_owned()]),

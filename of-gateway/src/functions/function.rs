@@ -103,6 +103,17 @@ impl Containers {
         chosen.ok_or(NoReplica::NotReady)
     }
 
+    /// Whether all replicas that are ready have as many requests in flight as they take.
+    pub(crate) fn is_full(&self) -> bool {
+        let mut ready = self.replicas.iter().filter(|replica| replica.upstream().is_some()).peekable();
+        ready.peek().is_some() && ready.all(|replica| replica.in_flight() >= self.settings.max_in_flight)
+    }
+
+    /// Requests that all replicas together take at a time; for a function at zero, that one replica takes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.settings.max_in_flight.saturating_mul(self.replicas.len().max(1))
+    }
+
     /// Requests in flight at all replicas.
     pub(crate) fn in_flight(&self) -> usize {
         self.replicas.iter().map(|replica| replica.in_flight()).sum()

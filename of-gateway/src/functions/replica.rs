@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::outlier::Outlier;
 use crate::transit::Container;
@@ -70,7 +70,7 @@ impl Replica {
     /// waits for the claims, so no request slips between.
     pub(super) fn claim(self: &Arc<Self>, most: usize) -> Result<InFlight, NoReplica> {
         let before = self.in_flight.fetch_add(1, Ordering::SeqCst);
-        let claim = Claim(Arc::clone(self));
+        let claim = Claim { replica: Arc::clone(self), _tunnel: None };
         if before >= most {
             return Err(NoReplica::Full);
         }
@@ -108,12 +108,22 @@ pub(crate) struct InFlight {
 }
 
 /// Counts a request until it is dropped.
-pub(crate) struct Claim(Arc<Replica>);
+pub(crate) struct Claim {
+    replica: Arc<Replica>,
+    /// The room that a connection has which leaves HTTP.
+    _tunnel: Option<OwnedSemaphorePermit>,
+}
 
 impl Claim {
     /// The replica, to tell it afterwards how the request went.
     pub(crate) fn replica(&self) -> Arc<Replica> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.replica)
+    }
+
+    /// The room is given back with the claim.
+    pub(crate) fn with_tunnel(mut self, room: Option<OwnedSemaphorePermit>) -> Self {
+        self._tunnel = room;
+        self
     }
 }
 
@@ -137,8 +147,8 @@ impl Replica {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify_waiters();
+        if self.replica.in_flight.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.replica.idle.notify_waiters();
         }
     }
 }

@@ -49,9 +49,11 @@ fn call(id: String, namespaced: bool) -> Operation {
         ))
         .response("default", answer)
         .response("404", sentence("The function is not deployed."))
+        .response("408", sentence("The body did not come to its end in time."))
         .response("413", sentence("The body is larger than `max_body_bytes`."))
+        .response("429", sentence("All replicas have as many requests in flight as they take."))
         .response("502", sentence("The function gave no answer, or not in time."))
-        .response("503", sentence("No replica of the function is ready."));
+        .response("503", sentence("No replica is ready, or it is not known yet whether the function is deployed."));
     of_function(operation, id, namespaced).build()
 }
 
@@ -74,8 +76,12 @@ fn queued_call(id: String, namespaced: bool) -> Operation {
         .response("202", accepted)
         .response("400", sentence("The address for the callback, or another header, is not valid."))
         .response("404", sentence("The function is not deployed."))
+        .response("408", sentence("The body did not come to its end in time."))
         .response("413", sentence("The body is larger than `max_async_body_bytes`."))
-        .response("503", sentence("The queue is full, or cannot be written."));
+        .response(
+            "503",
+            sentence("The queue is full or cannot be written, or whether the function is deployed is not known yet."),
+        );
     of_function(operation, id, namespaced).build()
 }
 

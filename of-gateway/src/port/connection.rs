@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -22,6 +23,8 @@ use crate::routes;
 
 /// A connection that has not sent its request's head by then is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection on which nothing comes is asked after this time whether its peer is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// What a connection with HTTP/2 begins with; no other method does.
 const HTTP2_BEGINNING: [u8; 4] = *b"PRI ";
 /// Pause before a look for more of a beginning that comes byte by byte.
@@ -37,6 +40,7 @@ enum Protocol {
 pub(super) async fn serve(client: Arc<Client>, stream: TcpStream) -> Option<StdStream> {
     // Small answers are sent at once; a socket that cannot do that works all the same.
     let _ = stream.set_nodelay(true);
+    notice_vanished(&stream);
     let detected = tokio::select! {
         biased;
         detected = timeout(HEAD_TIMEOUT, detect(&stream)) => detected,
@@ -50,6 +54,17 @@ pub(super) async fn serve(client: Arc<Client>, stream: TcpStream) -> Option<StdS
         }
         // Left, failed or kept silent before it asked for anything.
         Ok(Ok(None) | Err(_)) | Err(_) => None,
+    }
+}
+
+/// A peer that vanished without a word would keep its place, and its request in flight, for ever.
+fn notice_vanished(stream: &TcpStream) {
+    let set = sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| sockopt::set_tcp_keepidle(stream, KEEP_ALIVE))
+        .and_then(|()| sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE / 4))
+        .and_then(|()| sockopt::set_tcp_keepcnt(stream, 4));
+    if let Err(error) = set {
+        tracing::debug!(%error, "The system does not look after a connection that is silent.");
     }
 }
 
@@ -119,9 +134,26 @@ async fn over_http2(client: Arc<Client>, stream: TcpStream) {
     let asking = Arc::clone(&client);
     let service = service_fn(move |request| answer(Arc::clone(&asking), request));
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    let mut connection = builder.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    builder.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let finish = |connection: std::pin::Pin<&mut _>| http2::Connection::graceful_shutdown(connection);
     if let Err(error) = client.closing().drive(&mut connection, finish).await {
         tracing::debug!(%error, "A connection ended with an error.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_system_looks_after_silent_connections() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (_client, stream) = (client.unwrap(), accepted.unwrap().0);
+        assert!(!sockopt::socket_keepalive(&stream).unwrap());
+        notice_vanished(&stream);
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&stream).unwrap(), KEEP_ALIVE);
     }
 }

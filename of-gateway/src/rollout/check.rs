@@ -4,7 +4,7 @@ use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
 use crate::cron::Schedule;
-use crate::engine::{Record, Template, check_requests, cpu, memory};
+use crate::engine::{InvalidQuantity, Record, Template, check_requests, cpu, memory};
 use crate::functions::{FunctionId, Settings, valid_name};
 use crate::problem::Problem;
 use crate::secrets::SecretsError;
@@ -34,8 +34,10 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
     Settings::of(&spec).map_err(Problem::Invalid)?;
     let limits = spec.limits.clone().unwrap_or_default();
     let defaults = &app.config.limits;
-    let memory = memory(or(&limits.memory, &defaults.memory)).map_err(|error| Problem::Invalid(error.to_string()))?;
-    let cpu = cpu(or(&limits.cpu, &defaults.cpu)).map_err(|error| Problem::Invalid(error.to_string()))?;
+    let memory = quantity(or(&limits.memory, &defaults.memory), memory)?;
+    let cpu = quantity(or(&limits.cpu, &defaults.cpu), cpu)?;
+    // Written down: it is to hold for as long as this version lives.
+    spec.read_only_root_filesystem.get_or_insert(defaults.read_only);
     let requests = spec.requests.clone().unwrap_or_default();
     check_requests(&requests.memory, &requests.cpu)
         .map_err(|error| Problem::Invalid(format!("in the requests, {error}")))?;
@@ -48,7 +50,24 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
         image_id: String::new(),
         secrets: stamp,
     };
-    Ok(Template { record, memory, cpu, pids: defaults.pids, secrets: files })
+    let pids = Some(defaults.pids).filter(|pids| *pids > 0);
+    Ok(Template { record, memory, cpu, pids, secrets: files })
+}
+
+/// What has no limit cannot be counted.
+pub(super) fn bounded(app: &App, template: &Template) -> Result<(), Problem> {
+    let namespace = &template.record.function.namespace;
+    let quota = app.quota(namespace);
+    let unbounded = [
+        ("limits.memory", template.memory.is_none() && quota.memory.is_some()),
+        ("limits.cpu", template.cpu.is_none() && quota.cpu.is_some()),
+    ];
+    match unbounded.into_iter().find(|(_, unbounded)| *unbounded) {
+        None => Ok(()),
+        Some((limit, _)) => Err(Problem::Invalid(format!(
+            "the namespace {namespace} has a quota, so each of its functions has to have {limit}"
+        ))),
+    }
 }
 
 fn environment(spec: &FunctionDeployment) -> Result<(), Problem> {
@@ -71,6 +90,12 @@ fn secret_problem(error: SecretsError) -> Problem {
         }
         other => Problem::Secrets(other),
     }
+}
+
+/// `None` where there is no limit.
+fn quantity(text: &str, read: fn(&str) -> Result<i64, InvalidQuantity>) -> Result<Option<i64>, Problem> {
+    let limit = (!text.is_empty()).then(|| read(text)).transpose();
+    limit.map_err(|error| Problem::Invalid(error.to_string()))
 }
 
 fn or<'a>(text: &'a str, default: &'a str) -> &'a str {

@@ -55,14 +55,18 @@ pub(crate) async fn deploy(app: &Arc<App>, spec: FunctionDeployment, mode: Mode)
 
 async fn deploy_now(app: Arc<App>, spec: FunctionDeployment, mode: Mode) -> Result<(), Problem> {
     let mut template = check::template(&app, spec)?;
+    check::bounded(&app, &template)?;
     let id = template.record.function.clone();
     let _stay = Stay::begin(&app, &id.namespace)?;
-    let _lock = app.lock(&id).await;
+    let _turn = app.deployments.lock(&id).await;
     not_of_the_platform(&app, &id)?;
     reconcile::adopt(&app).await?;
+    may_replace(app.functions.get(&id).as_deref(), &template.record.spec, &id, mode)?;
+    // A pull may take minutes, in which the function is to be scaled, woken and helped as ever.
+    template.record.image_id = app.engine.resolve_image(&template.record.spec.image).await?;
+    let _lock = app.lock(&id).await;
     let existing = app.functions.get(&id);
     may_replace(existing.as_deref(), &template.record.spec, &id, mode)?;
-    template.record.image_id = app.engine.resolve_image(&template.record.spec.image).await?;
     let old = existing.as_deref().and_then(Function::containers);
     if old.is_some_and(|old| is_same(old, &template.record)) {
         tracing::info!(function = %id, "A deployment changes nothing.");

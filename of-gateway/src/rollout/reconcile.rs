@@ -1,13 +1,15 @@
 //! Making what the gateway knows and what the engine runs agree: after the gateway's start, after the engine's, when
 //! a container ends, and now and then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
 use futures_util::{StreamExt, stream};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::watch::watch;
@@ -18,7 +20,7 @@ use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Setti
 use crate::invoke::Chain;
 use crate::problem::Problem;
 use crate::quota::Share;
-use crate::transit;
+use crate::transit::{self, Container};
 
 const PERIOD: Duration = Duration::from_secs(15);
 /// Between two attempts to reach an engine that does not answer.
@@ -37,7 +39,9 @@ async fn take_over(app: &Arc<App>) -> Result<(), EngineError> {
     guarded(app.engine.renew_network().await)?;
     let by_function = grouped(app, app.engine.list(None).await?);
     let count = by_function.len();
-    stream::iter(by_function).for_each_concurrent(PARALLEL, |(name, found)| settle_logged(app, name, found)).await;
+    let settled = stream::iter(by_function).map(|(name, found)| settle_logged(app, name, found));
+    let complete = settled.buffer_unordered(PARALLEL).fold(true, |all, one| async move { all && one }).await;
+    app.complete.store(complete, Ordering::Relaxed);
     tracing::info!(functions = count, "Looked through the engine for functions of before.");
     Ok(())
 }
@@ -133,20 +137,29 @@ fn keep_lines(app: &Arc<App>, container: String) {
     });
 }
 
-/// Looks at everything; only what differs is locked and set right.
+/// Looks at everything; only what differs is locked and set right, in the background: that may take as long as a
+/// function takes to become ready, and the events of others have to be heard meanwhile.
 async fn all(app: &Arc<App>) -> Result<(), EngineError> {
     if !app.adopted.initialized() {
         return adopt(app).await;
     }
+    let before = app.functions.all();
+    let used = in_use(&before);
     let found = grouped(app, app.engine.list(None).await?);
+    close_gone(&used, &found);
     let known = app.functions.all();
     let live = known.iter().filter(|function| function.containers().is_some());
     let names: BTreeSet<&FunctionId> = found.keys().chain(live.map(|function| &function.id)).collect();
     let nothing = Vec::new();
     let odd: Vec<FunctionId> =
         names.into_iter().filter(|name| differs(app, name, found.get(*name).unwrap_or(&nothing))).cloned().collect();
-    stream::iter(odd).for_each_concurrent(PARALLEL, |name| one(app, name)).await;
-    let replicas = || known.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone);
+    if odd.is_empty() {
+        app.complete.store(true, Ordering::Relaxed);
+    } else {
+        app.tasks.spawn(settle_odd(Arc::clone(app), odd));
+    }
+    let now = app.functions.all();
+    let replicas = || now.iter().filter_map(|function| function.containers()).flat_map(Containers::everyone);
     app.troubles.keep(&replicas().map(|replica| replica.id.as_str()).collect());
     for replica in replicas() {
         if let Some(upstream) = replica.upstream() {
@@ -154,6 +167,41 @@ async fn all(app: &Arc<App>) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// One that is being changed is looked at next time.
+async fn settle_odd(app: Arc<App>, odd: Vec<FunctionId>) {
+    let app = &app;
+    let each = |name| async move {
+        if let Some(lock) = app.try_lock(&name) {
+            locked(app, name, lock).await;
+        }
+    };
+    stream::iter(odd).for_each_concurrent(PARALLEL, each).await;
+}
+
+/// Replicas that requests are sent to, with their addresses.
+fn in_use(functions: &[Arc<Function>]) -> Vec<(Arc<Replica>, Arc<Container>)> {
+    let all = functions.iter().filter_map(|function| function.containers()).flat_map(|containers| &containers.replicas);
+    all.filter_map(|replica| Some((Arc::clone(replica), replica.upstream()?))).collect()
+}
+
+/// Nothing is sent to the address of a container that is gone, whoever holds its function's lock: the engine gives the
+/// address to another one, which may be somebody else's.
+fn close_gone(used: &[(Arc<Replica>, Arc<Container>)], found: &BTreeMap<FunctionId, Vec<Found>>) {
+    let there: HashMap<&str, String> = found
+        .values()
+        .flatten()
+        .filter(|container| container.running)
+        .filter_map(|container| Some((container.id.as_str(), container.address?.to_string())))
+        .collect();
+    for (replica, container) in used {
+        let same = there.get(replica.id.as_str()).is_some_and(|address| address == container.authority());
+        // It may have got another address since the engine was asked.
+        if !same && replica.upstream().is_some_and(|now| Arc::ptr_eq(&now, container)) {
+            replica.set_upstream(None);
+        }
+    }
 }
 
 fn grouped(app: &App, found: Vec<Found>) -> BTreeMap<FunctionId, Vec<Found>> {
@@ -182,7 +230,12 @@ fn differs(app: &App, name: &FunctionId, found: &[Found]) -> bool {
 }
 
 async fn one(app: &Arc<App>, name: FunctionId) {
-    let _lock = app.lock(&name).await;
+    let lock = app.lock(&name).await;
+    locked(app, name, lock).await;
+}
+
+/// The lock is held to the end.
+async fn locked(app: &Arc<App>, name: FunctionId, _lock: OwnedMutexGuard<()>) {
     match app.engine.list(Some(&name)).await {
         Ok(found) => {
             let found = grouped(app, found).remove(&name).unwrap_or_default();
@@ -192,10 +245,13 @@ async fn one(app: &Arc<App>, name: FunctionId) {
     }
 }
 
-async fn settle_logged(app: &Arc<App>, name: FunctionId, found: Vec<Found>) {
-    if let Err(error) = settle(app, &name, found).await {
-        tracing::error!(function = %name, error = %Chain(&error), "A function cannot be set right now.");
+/// Whether it is as it should be.
+async fn settle_logged(app: &Arc<App>, name: FunctionId, found: Vec<Found>) -> bool {
+    let settled = settle(app, &name, found).await;
+    if let Err(error) = &settled {
+        tracing::error!(function = %name, error = %Chain(error), "A function cannot be set right now.");
     }
+    settled.is_ok()
 }
 
 /// Of several versions the newest that was committed wins; everything else goes.
@@ -209,12 +265,12 @@ async fn settle(app: &Arc<App>, name: &FunctionId, found: Vec<Found>) -> Result<
         go.append(&mut keep);
     }
     for container in &go {
-        app.engine.remove(&container.id).await?;
+        remove_leftover(app, name, &container.id).await;
     }
     if app.functions.get(name).is_some_and(|function| matches!(function.backend, Backend::Platform(_))) {
         // The platform took the name over; what ran under it before goes.
         for container in keep.iter().chain(&parked) {
-            app.engine.remove(&container.id).await?;
+            remove_leftover(app, name, &container.id).await;
         }
         return Ok(());
     }
@@ -225,6 +281,13 @@ async fn settle(app: &Arc<App>, name: &FunctionId, found: Vec<Found>) -> Result<
         (None, true) => {}
     }
     restore(app, name).await
+}
+
+/// What the engine cannot remove now is no reason to give up what is kept; the next look tries again.
+async fn remove_leftover(app: &App, name: &FunctionId, container: &str) {
+    if let Err(error) = app.engine.remove(container).await {
+        tracing::warn!(function = %name, container, error = %Chain(&error), "A leftover cannot be removed for now.");
+    }
 }
 
 async fn keep_parked(app: &Arc<App>, name: &FunctionId, parked: &Found) -> Result<(), EngineError> {

@@ -15,17 +15,41 @@ pub(crate) async fn scale(app: &Arc<App>, id: FunctionId, replicas: u64) -> Resu
     if replicas > MAX_REPLICAS {
         return Err(Problem::Invalid(format!("a function can have at most {MAX_REPLICAS} replicas")));
     }
-    let work = scale_now(Arc::clone(app), id, u32::try_from(replicas).unwrap_or(0));
+    let work = scale_now(Arc::clone(app), id, u32::try_from(replicas).unwrap_or(0), Reason::Asked);
     app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
 }
 
-/// Like [`scale`] for the gateway itself: a function that has got something to do meanwhile is not stopped.
-pub(crate) async fn scale_by_itself(app: &Arc<App>, id: FunctionId, replicas: u32) -> Result<(), Problem> {
-    let busy = |function: &Arc<Function>| function.containers().is_some_and(|containers| containers.in_flight() > 0);
-    if replicas == 0 && app.functions.get(&id).as_ref().is_some_and(busy) {
-        return Ok(());
+/// Why a function is scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Somebody wishes it.
+    Asked,
+    /// The load of this version was looked at.
+    Load { generation: u64 },
+}
+
+impl Reason {
+    /// Whether it still holds: another version may be live by now, or the function have got something to do.
+    fn holds(self, containers: &Containers, wanted: u32) -> bool {
+        match self {
+            Self::Asked => true,
+            Self::Load { generation } => {
+                containers.generation == generation && (wanted > 0 || containers.in_flight() == 0)
+            }
+        }
     }
-    scale(app, id, u64::from(replicas)).await
+}
+
+/// Like [`scale`] for the gateway itself, which looked at the load of this version.
+pub(crate) async fn scale_by_itself(
+    app: &Arc<App>,
+    id: FunctionId,
+    generation: u64,
+    replicas: u32,
+) -> Result<(), Problem> {
+    let wanted = replicas.min(u32::try_from(MAX_REPLICAS).unwrap_or(u32::MAX));
+    let work = scale_now(Arc::clone(app), id, wanted, Reason::Load { generation });
+    app.tasks.spawn(work).await.map_err(|_| Problem::ShuttingDown)?
 }
 
 /// Brings a function at zero to one replica, and then, while the caller goes on, to as many as it has at least.
@@ -37,13 +61,13 @@ pub(crate) async fn wake(app: &Arc<App>, id: FunctionId) -> Result<(), Problem> 
 async fn wake_now(app: Arc<App>, id: FunctionId) -> Result<(), Problem> {
     let live = |app: &App| app.functions.get(&id).as_deref().and_then(Function::containers).cloned();
     if live(&app).is_some_and(|containers| containers.replicas.is_empty()) {
-        scale_now(Arc::clone(&app), id.clone(), 1).await?;
+        scale_now(Arc::clone(&app), id.clone(), 1, Reason::Asked).await?;
     }
     let min = live(&app).map_or(1, |containers| containers.settings.scaling.min);
     if min > 1 {
         let id = id.clone();
         app.tasks.clone().spawn(async move {
-            if let Err(error) = scale_now(app, id.clone(), min).await {
+            if let Err(error) = scale_now(app, id.clone(), min, Reason::Asked).await {
                 tracing::warn!(function = %id, min, %error, "A function has fewer replicas than it should.");
             }
         });
@@ -51,7 +75,7 @@ async fn wake_now(app: Arc<App>, id: FunctionId) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32) -> Result<(), Problem> {
+async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32, reason: Reason) -> Result<(), Problem> {
     let _lock = app.lock(&id).await;
     reconcile::adopt(&app).await?;
     let missing = || Problem::Missing(format!("the function {id} is not deployed"));
@@ -59,6 +83,9 @@ async fn scale_now(app: Arc<App>, id: FunctionId, wanted: u32) -> Result<(), Pro
     let Backend::Containers(containers) = &function.backend else {
         return Err(Problem::Conflict(format!("the function {id} belongs to the platform and cannot be scaled")));
     };
+    if !reason.holds(containers, wanted) {
+        return Ok(());
+    }
     let now = containers.replicas.len();
     let share = Share::of(&app, &containers.spec, wanted as usize);
     // What asks for no more than before is never refused, not even where the quota was lowered meanwhile.
@@ -114,6 +141,8 @@ async fn unpark(
     containers: &Containers,
     parked: &Replica,
 ) -> Result<Arc<Replica>, Problem> {
+    // What guards the network may be gone since the function went to zero.
+    app.engine.ensure_network().await?;
     start::again(app, &parked.id).await?;
     match ready::wait(app, &function.id, &parked.id, &containers.settings.probes).await {
         Ok(address) => {

@@ -6,21 +6,24 @@ mod wake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::decision::{History, Sight};
 pub(crate) use self::policy::Policy;
-pub(crate) use self::wake::{Wakeups, wake};
+pub(crate) use self::wake::{NotWoken, Wakeups, wake};
 use crate::app::App;
 use crate::functions::{Containers, Function, FunctionId};
 use crate::rollout;
 
+/// Between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Looks at all functions again and again, until the shutdown.
 pub(crate) async fn run(app: Arc<App>) {
     let mut histories = HashMap::new();
-    let mut look = interval(app.config.scaling.interval);
+    let mut look = interval(app.config.scaling.interval.max(SHORTEST));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -41,7 +44,7 @@ fn look_at_all(app: &Arc<App>, histories: &mut HashMap<FunctionId, History>) {
         }
         let history = histories.entry(function.id.clone()).or_insert_with(|| History::new(now));
         if let Some(replicas) = history.decide(policy, see(now, function, containers), app.config.scaling.calm) {
-            begin(app, &function.id, replicas);
+            begin(app, &function.id, containers.generation, replicas);
         }
     }
 }
@@ -56,14 +59,14 @@ fn see(now: Instant, function: &Function, containers: &Containers) -> Sight {
 }
 
 /// In the background, because starting containers takes longer than a look; one that is being changed is left alone.
-fn begin(app: &Arc<App>, id: &FunctionId, replicas: u32) {
+fn begin(app: &Arc<App>, id: &FunctionId, generation: u64, replicas: u32) {
     if app.is_locked(id) {
         return;
     }
     let (app, id) = (Arc::clone(app), id.clone());
     app.tasks.clone().spawn(async move {
         tracing::info!(function = %id, replicas, "A function is scaled.");
-        if let Err(error) = rollout::scale_by_itself(&app, id.clone(), replicas).await {
+        if let Err(error) = rollout::scale_by_itself(&app, id.clone(), generation, replicas).await {
             tracing::warn!(function = %id, replicas, %error, "A function could not be scaled.");
         }
     });

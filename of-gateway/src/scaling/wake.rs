@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
-use crate::functions::{Function, FunctionId, InFlight};
+use crate::functions::{Function, FunctionId, InFlight, NoReplica};
 use crate::rollout;
 
 /// A function that did not start is not started again for every request that comes within this time.
@@ -49,14 +49,35 @@ impl Wakeup {
     }
 }
 
-/// A replica for a request that found none ready; an error is a sentence about why there is none.
+/// Why a request that found no replica ready has none in the end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotWoken {
+    /// There are replicas, and others have all their places.
+    Full,
+    /// In a sentence.
+    Because(String),
+}
+
+impl NotWoken {
+    fn of(id: &FunctionId, reason: NoReplica) -> Self {
+        match reason {
+            NoReplica::Full => Self::Full,
+            NoReplica::NotReady => Self::Because(format!("the function {id} has no replica that is ready")),
+        }
+    }
+}
+
+/// A replica for a request that found none ready.
 ///
 /// A function at zero is started. One whose replicas are all about to come back is waited for, but not as long.
-pub(crate) async fn wake(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, String> {
-    let Some(function) = app.functions.get(id) else { return Err(format!("the function {id} is not deployed")) };
+pub(crate) async fn wake(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, NotWoken> {
+    let Some(function) = app.functions.get(id) else {
+        return Err(NotWoken::Because(format!("the function {id} is not deployed")));
+    };
     // This version may have been replaced since the call looked it up.
-    if let Some(chosen) = choose(&function) {
-        return Ok(chosen);
+    match choose(&function) {
+        Err(NoReplica::NotReady) => {}
+        chosen => return chosen.map_err(|reason| NotWoken::of(id, reason)),
     }
     if function.containers().is_some_and(|containers| containers.replicas.is_empty()) {
         return started(app, id).await;
@@ -64,16 +85,18 @@ pub(crate) async fn wake(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, St
     let back = async {
         loop {
             sleep(LOOK).await;
-            if let Some(chosen) = app.functions.get(id).as_deref().and_then(choose) {
-                return chosen;
+            match chosen(app, id) {
+                Err(NoReplica::NotReady) => {}
+                chosen => return chosen,
             }
         }
     };
     let limit = app.config.scaling.hold;
-    timeout(limit, back).await.map_err(|_| format!("the function {id} has no replica that is ready"))
+    let back = timeout(limit, back).await.unwrap_or(Err(NoReplica::NotReady));
+    back.map_err(|reason| NotWoken::of(id, reason))
 }
 
-async fn started(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, String> {
+async fn started(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, NotWoken> {
     let began = Instant::now();
     let wakeup = app.wakeups.join(id);
     let outcome = wakeup.outcome.get_or_init(|| async {
@@ -86,12 +109,15 @@ async fn started(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, String> {
     });
     if !*outcome.await {
         // Why is in the log: what a function wrote is not for everybody who may call it.
-        return Err(format!("the function {id} is scaled to zero and does not start"));
+        return Err(NotWoken::Because(format!("the function {id} is scaled to zero and does not start")));
     }
-    let chosen = app.functions.get(id).as_deref().and_then(choose);
-    chosen.ok_or_else(|| format!("the function {id} has no replica that is ready"))
+    chosen(app, id).map_err(|reason| NotWoken::of(id, reason))
 }
 
-fn choose(function: &Function) -> Option<InFlight> {
-    function.containers()?.choose().ok()
+fn chosen(app: &App, id: &FunctionId) -> Result<InFlight, NoReplica> {
+    app.functions.get(id).as_deref().map_or(Err(NoReplica::NotReady), choose)
+}
+
+fn choose(function: &Function) -> Result<InFlight, NoReplica> {
+    function.containers().ok_or(NoReplica::NotReady)?.choose()
 }

@@ -121,7 +121,8 @@ fn wanted(app: &App, name: &str, status: &str) -> Option<(FunctionId, u32)> {
         // Two that steer would only fight.
         _ if policy.target.is_some() => return None,
         "firing" => more(now, policy, factor(&containers.spec.labels)),
-        "resolved" => policy.min,
+        // One at zero stays there: nobody calls it.
+        "resolved" if now > policy.min => policy.min,
         _ => return None,
     };
     (wanted != now).then_some((id, wanted))

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 use crate::reply::Reply;
@@ -28,6 +30,8 @@ pub(super) enum Kept {
 pub(super) enum NotKept {
     #[error("the answer broke off: {0}")]
     BrokenOff(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the function paused in its answer for longer than {0:?}")]
+    Stalled(Duration),
     /// The same answer would come again.
     #[error("the answer has more than the {MOST} bytes that are sent on to a callback")]
     TooLarge,
@@ -41,10 +45,10 @@ impl Kept {
     }
 
     /// Reads a body to its end: breaking off would cancel the function. Only its beginning is kept if nobody wants
-    /// the whole.
-    pub(super) async fn read(mut body: Reply, whole: bool, folder: &Path) -> Result<Self, NotKept> {
+    /// the whole. Between two parts of it there may be a pause, however many they are.
+    pub(super) async fn read(mut body: Reply, whole: bool, folder: &Path, pause: Duration) -> Result<Self, NotKept> {
         let (mut memory, mut file, mut length) = (Vec::new(), None::<File>, 0);
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = timeout(pause, body.frame()).await.map_err(|_| NotKept::Stalled(pause))? {
             let Ok(data) = frame.map_err(NotKept::BrokenOff)?.into_data() else { continue };
             if !whole {
                 if memory.is_empty() {

@@ -48,6 +48,13 @@ impl Lanes {
         state.ready = true;
     }
 
+    /// Functions got or lost replicas.
+    pub(super) fn set_limits(&mut self, limit: impl Fn(&Lane) -> usize) {
+        for (lane, state) in &mut self.lanes {
+            state.limit = limit(lane).max(1);
+        }
+    }
+
     /// What to ask the queue for.
     pub(super) fn wants(&mut self, now: i64) -> Vec<Want> {
         let mut rooms: HashMap<&str, Room> = HashMap::new();
@@ -159,6 +166,18 @@ mod tests {
         lanes.ended(&lane("quick"));
         lanes.wake(lane("quick"), 8);
         assert_eq!(asked(&mut lanes, 0), [("quick".into(), 1)]);
+    }
+
+    #[test]
+    fn a_limit_follows_its_function() {
+        let mut lanes = Lanes::new(|_| Limit::Common(10));
+        lanes.wake(lane("f"), 2);
+        lanes.set_limits(|_| 6);
+        assert_eq!(asked(&mut lanes, 0), [("f".into(), 6)]);
+        lanes.claimed(&lane("f"), 6, 6, Some(0));
+        lanes.set_limits(|_| 0);
+        lanes.ended(&lane("f"));
+        assert_eq!(asked(&mut lanes, 0), [], "what runs goes on, and nothing is begun beside it");
     }
 
     #[test]

@@ -35,12 +35,18 @@ const HEARTBEATS: u32 = 3;
 const QUEUE_TROUBLE: Duration = Duration::from_secs(1);
 /// How long the queue gets to take interrupted calls back. After that their leases run out.
 const GIVING_BACK: Duration = Duration::from_secs(2);
+/// How often it is looked up how many calls each function takes.
+const REFRESH: Duration = Duration::from_secs(1);
 /// While the ends of so many rounds of calls are not recorded, none are begun: the queue is behind.
 const UNRECORDED: usize = 64;
 
 struct Worker {
     app: Arc<App>,
     lanes: Lanes,
+    /// When the lanes' limits were looked up.
+    refreshed: Instant,
+    /// The queue has said what waits in it.
+    surveyed: bool,
     running: JoinSet<Verdict>,
     /// Which call a task runs.
     tasks: HashMap<Id, Running>,
@@ -74,7 +80,16 @@ fn limits(app: &App) -> impl Fn(&str) -> Limit + Send + use<> {
 impl Worker {
     fn new(app: Arc<App>, lanes: Lanes) -> Self {
         let (running, recording) = (JoinSet::new(), JoinSet::new());
-        Self { app, lanes, running, tasks: HashMap::new(), recording, recorded: HashMap::new() }
+        Self {
+            app,
+            lanes,
+            refreshed: Instant::now(),
+            surveyed: false,
+            running,
+            tasks: HashMap::new(),
+            recording,
+            recorded: HashMap::new(),
+        }
     }
 
     async fn work(&mut self, shutdown: &CancellationToken) {
@@ -103,6 +118,11 @@ impl Worker {
 
     /// Starts everything that is due and has room; answers with the wait until the next call is due.
     async fn claim(&mut self) -> Result<Option<Duration>, QueueError> {
+        if self.refreshed.elapsed() >= REFRESH {
+            self.refreshed = Instant::now();
+            let app = &self.app;
+            self.lanes.set_limits(|lane| app.async_limit(&app.queued(&lane.function)));
+        }
         while self.recording.len() < UNRECORDED {
             let wants = self.lanes.wants(now_ms());
             if wants.is_empty() {
@@ -185,7 +205,10 @@ impl Worker {
 
     async fn wake_all_waiting(&mut self) {
         match self.app.queue.waiting().await {
-            Ok(lanes) => self.wake(lanes),
+            Ok(lanes) => {
+                self.surveyed = true;
+                self.wake(lanes);
+            }
             Err(error) => tracing::error!(%error, "The queue cannot say what waits in it."),
         }
     }
@@ -196,6 +219,9 @@ impl Worker {
         match self.app.queue.extend(running.chain(ended).collect()).await {
             Ok(lanes) => self.wake(lanes),
             Err(error) => tracing::error!(%error, "The leases of running calls cannot be extended."),
+        }
+        if !self.surveyed {
+            self.wake_all_waiting().await;
         }
         self.lanes.forget_idle();
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use queue::{Call, Verdict, millis, now_ms};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -15,14 +15,19 @@ use super::answer::{Kept, NotKept};
 use super::retry::{asked, may_pass};
 use super::{Retry, callback};
 use crate::app::App;
-use crate::functions::{Backend, Function};
+use crate::functions::{Backend, Containers, Function};
 use crate::invoke::{self, Chain, X_INTERNAL};
+use crate::reply::Reply;
 use crate::transit::Payload;
 
 /// How often this call was tried before.
 const X_RETRY: HeaderName = HeaderName::from_static("x-retry");
 /// How often it is tried again at most.
 const X_RETRY_MAX: HeaderName = HeaderName::from_static("x-retry-max");
+
+/// Pauses between looks at a function that cannot take a call yet.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// What an attempt came to.
 pub(super) struct Outcome {
@@ -56,25 +61,51 @@ pub(super) async fn run(app: Arc<App>, call: Call, cancelled: CancellationToken)
 }
 
 async fn run_to_its_end(app: &Arc<App>, call: &Call) -> Verdict {
-    let function = app.functions.get(&app.queued(&call.head.lane.function));
-    let (retry, settings) = retry_of(app, function.as_deref());
-    let outcome = attempt(app, call, function.as_deref(), retry).await;
+    let (outcome, retry, settings) = loop {
+        let function = awaited(app, call).await;
+        let (retry, settings) = retry_of(app, function.as_deref());
+        match attempt(app, call, function.as_deref(), retry).await {
+            Some(outcome) => break (outcome, retry, settings),
+            None => sleep(LONGEST_LOOK).await,
+        }
+    };
     let (function, call_id) = (&*call.head.lane.function, call.head.call_id.as_str());
     let (status, attempt) = (outcome.status.as_u16(), call.ticket.attempt);
     if let Some(wait) = outcome.wait(attempt, retry, settings.codes.as_deref()) {
         tracing::info!(function, call_id, status, attempt, ?wait, "A queued call failed and is tried again.");
-        let reason = outcome.reason.unwrap_or_default();
+        let reason = outcome.in_full().unwrap_or_default();
         let at = now_ms().saturating_add(millis(wait));
         return Verdict::Retry { at, status, reason };
     }
     callback::deliver(app, call, &outcome).await;
     app.metrics.queues.processed(&call.head.lane.queue, status);
-    match outcome.reason {
+    match outcome.in_full() {
         None => Verdict::Done,
         Some(reason) => {
-            tracing::warn!(function, call_id, status, attempt, reason, "A queued call was given up.");
+            // What the function wrote is in the dead letter, and not for the log.
+            let why = outcome.reason.unwrap_or_default();
+            tracing::warn!(function, call_id, status, attempt, reason = why, "A queued call was given up.");
             Verdict::Dead { status, reason }
         }
+    }
+}
+
+/// The function, once it can take the call. That the engine has not told yet what is deployed, or that others have all
+/// the function's places, is not the call's fault: it waits, and no attempt is lost.
+async fn awaited(app: &App, call: &Call) -> Option<Arc<Function>> {
+    let id = app.queued(&call.head.lane.function);
+    let mut pause = FIRST_LOOK;
+    loop {
+        let function = app.functions.get(&id);
+        let waits = match function.as_deref() {
+            None => !app.adopted.initialized(),
+            Some(function) => function.containers().is_some_and(Containers::is_full),
+        };
+        if !waits {
+            return function;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_LOOK);
     }
 }
 
@@ -83,6 +114,14 @@ impl Outcome {
     fn failed(status: StatusCode, reason: String, again: Again, began: Instant) -> Self {
         let (headers, body) = (HeaderMap::new(), Kept::nothing());
         Self { status, headers, body, took: began.elapsed(), reason: Some(reason), again }
+    }
+
+    /// Why it failed, with the beginning of what the function had to say about it.
+    fn in_full(&self) -> Option<String> {
+        let reason = self.reason.as_ref()?;
+        let said = String::from_utf8_lossy(self.body.beginning());
+        let said = said.trim();
+        Some(if said.is_empty() { reason.clone() } else { format!("{reason}: {said}") })
     }
 
     /// How long to wait before the next attempt; `None` if there is to be none.
@@ -97,50 +136,58 @@ impl Outcome {
     }
 }
 
-async fn attempt(app: &Arc<App>, call: &Call, function: Option<&Function>, retry: Retry) -> Outcome {
+/// `None` if the function had no place for it: that was no attempt.
+async fn attempt(app: &Arc<App>, call: &Call, function: Option<&Function>, retry: Retry) -> Option<Outcome> {
     let began = Instant::now();
     let Some(function) = function else {
         let reason = format!("the function {} is not deployed", call.head.lane.function);
-        return Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, Again::Yes, began);
+        return Some(Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, Again::Yes, began));
     };
     let request = match request(call, retry).await {
         Ok(request) => request,
-        Err((reason, again)) => return Outcome::failed(StatusCode::BAD_REQUEST, reason, again, began),
+        Err((reason, again)) => return Some(Outcome::failed(StatusCode::BAD_REQUEST, reason, again, began)),
     };
-    let limit = invoke::limit(app, function);
     let span = invoke::span(&function.id, &call.head.call_id);
-    let (head, body) = invoke::call(app, function, request).instrument(span).await.into_parts();
-    let body = match timeout(limit, Kept::read(body, callback::is_wanted(call), &app.config.data_dir)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => {
-            let again = if matches!(error, NotKept::TooLarge) { Again::No } else { Again::ByCode };
-            return Outcome::failed(StatusCode::BAD_GATEWAY, Chain(&error).to_string(), again, began);
-        }
-        Err(_) => {
-            let reason = format!("the function did not end its answer within {limit:?}");
-            return Outcome::failed(StatusCode::GATEWAY_TIMEOUT, reason, Again::ByCode, began);
+    let response = invoke::call(app, function, request).instrument(span).await;
+    if response.extensions().get::<invoke::Full>().is_some() {
+        return None;
+    }
+    Some(judge(app, call, invoke::limit(app, function), response, began).await)
+}
+
+/// What an answer comes to. The function may pause in it for as long as `pause`.
+async fn judge(app: &App, call: &Call, pause: Duration, response: Response<Reply>, began: Instant) -> Outcome {
+    let (head, body) = response.into_parts();
+    let body = match Kept::read(body, callback::is_wanted(call), &app.config.data_dir, pause).await {
+        Ok(body) => body,
+        Err(error) => {
+            let (status, again) = match error {
+                NotKept::TooLarge => (StatusCode::BAD_GATEWAY, Again::No),
+                NotKept::Stalled(_) => (StatusCode::GATEWAY_TIMEOUT, Again::ByCode),
+                NotKept::BrokenOff(_) | NotKept::Disk(_) => (StatusCode::BAD_GATEWAY, Again::ByCode),
+            };
+            return Outcome::failed(status, Chain(&error).to_string(), again, began);
         }
     };
-    let reason = (!head.status.is_success()).then(|| reason(head.status, body.beginning()));
-    match head.headers.get(&X_INTERNAL) {
+    let reason = (!head.status.is_success()).then(|| format!("the function answered {}", head.status));
+    let mut outcome = Outcome {
+        status: head.status,
+        headers: head.headers,
+        body,
+        took: began.elapsed(),
+        reason,
+        again: Again::ByCode,
+    };
+    match outcome.headers.get(&X_INTERNAL) {
         None => {}
         // The gateway's own words are for whoever calls synchronously; a callback learns that nobody was there.
         Some(by) if by == invoke::INTERNAL_PROXY => {
-            let reason = reason.unwrap_or_default();
+            let reason = outcome.in_full().unwrap_or_default();
             return Outcome::failed(StatusCode::SERVICE_UNAVAILABLE, reason, Again::Yes, began);
         }
-        Some(_) => {
-            return Outcome {
-                status: head.status,
-                headers: head.headers,
-                body,
-                took: began.elapsed(),
-                reason,
-                again: Again::Yes,
-            };
-        }
+        Some(_) => outcome.again = Again::Yes,
     }
-    Outcome { status: head.status, headers: head.headers, body, took: began.elapsed(), reason, again: Again::ByCode }
+    outcome
 }
 
 /// The call as it came in, or why it cannot be made.
@@ -155,16 +202,6 @@ async fn request(call: &Call, retry: Retry) -> Result<Request<Payload>, (String,
     headers.insert(X_RETRY_MAX, HeaderValue::from(retry.attempts.saturating_sub(1)));
     callback::strip(headers);
     Ok(request)
-}
-
-fn reason(status: StatusCode, beginning: &[u8]) -> String {
-    let text = String::from_utf8_lossy(beginning);
-    let text = text.trim();
-    if text.is_empty() {
-        format!("the function answered {status}")
-    } else {
-        format!("the function answered {status}: {text}")
-    }
 }
 
 fn retry_of(app: &App, function: Option<&Function>) -> (Retry, Asynchronous) {

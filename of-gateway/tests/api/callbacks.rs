@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::post;
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use of_gateway::{PlatformFunction, Retry};
+use of_gateway::{Config, PlatformFunction};
 use tokio::net::TcpListener;
 
 use crate::asynchronous::{flaky, quick, witness};
@@ -42,6 +42,26 @@ pub(crate) async fn the_answer_goes_to_the_callback_with_all_its_headers(place: 
     gateway.stop().await;
 }
 
+pub(crate) async fn an_answer_may_go_on_for_longer_than_a_function_may_pause(place: &Place) {
+    let (callback, mut callbacks) = witness();
+    let parts = || {
+        let parts = futures_util::stream::unfold(0, async |n| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (n < 15).then_some((Ok::<_, std::io::Error>("x"), n + 1))
+        });
+        async { Body::from_stream(parts) }
+    };
+    let mut config = place.config([("callback", callback)]);
+    let steady = quick("steady", Router::new().route("/", post(parts)), 1);
+    config.platform.push(PlatformFunction { timeout: Duration::from_secs(1), ..steady });
+    let gateway = Running::start(config).await;
+    let to = gateway.at("/function/callback");
+    gateway.http.post(gateway.at("/async-function/steady")).header("x-callback-url", to).send().await.unwrap();
+    let (head, body) = callbacks.recv().await.unwrap();
+    assert_eq!((text(&head.headers, "x-function-status"), body.len()), ("200", 15));
+    gateway.stop().await;
+}
+
 pub(crate) async fn a_function_that_nobody_reaches_is_called_back_for_with_503_and_no_body(place: &Place) {
     let (callback, mut callbacks) = witness();
     let hang = Router::new().route("/", post(async || std::future::pending::<()>().await));
@@ -65,21 +85,25 @@ pub(crate) async fn a_function_that_nobody_reaches_is_called_back_for_with_503_a
     assert!(letters[0]["reason"].as_str().unwrap().contains("did not answer within"), "{letters}");
     gateway.stop().await;
 
-    // Not deployed any more when its call is to be made.
+    // While the engine has not said what is deployed, nobody knows whether a function is gone, and its calls wait.
     let mut config = place.config([("callback", callback)]);
-    config.platform.push(quick("gone", Router::new().route("/", post(async || std::future::pending::<()>().await)), 1));
+    config.platform.push(quick("away", Router::new().route("/", post(async || std::future::pending::<()>().await)), 1));
     config.graces.calls = Duration::from_millis(10);
-    let gateway = Running::start(config).await;
-    call(&gateway, "gone").await;
+    let gateway = Running::start(config.clone()).await;
+    call(&gateway, "away").await;
     gateway.stop().await;
-    let (callback, mut callbacks) = witness();
-    let wait = Duration::from_millis(5);
-    let mut config = place.config([("callback", callback)]);
-    config.retry = Retry { first: wait, cap: wait, attempts: 2 };
+    let without = Config { platform: config.platform[..1].to_vec(), ..config.clone() };
+    let gateway = Running::start(without).await;
+    let beside = gateway.http.post(gateway.at("/async-function/callback")).header("x-call-id", "beside");
+    assert_eq!(beside.send().await.unwrap().status(), 202);
+    while text(&callbacks.recv().await.unwrap().0.headers, "x-call-id") != "beside" {}
+    gateway.stop().await;
+    let (back, mut calls) = witness();
+    config.platform.retain(|function| function.name != "away");
+    config.platform.push(quick("away", back, 1));
     let gateway = Running::start(config).await;
-    let (head, body) = callbacks.recv().await.unwrap();
-    assert_eq!((text(&head.headers, "x-function-name"), text(&head.headers, "x-function-status")), ("gone", "503"));
-    assert_eq!(body.len(), 0);
+    assert_eq!(text(&calls.recv().await.unwrap().0.headers, "x-retry"), "0", "no attempt was lost");
+    assert_eq!(gateway.system_get("/system/async/dead").await.as_array().map(Vec::len), Some(1), "that of before");
     gateway.stop().await;
 }
 

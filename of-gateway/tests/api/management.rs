@@ -220,7 +220,7 @@ async fn odd_namespaces_are_refused() {
     let secret = json!({"name": "key", "namespace": "../..", "value": "v"});
     assert_eq!(gateway.system_json(Method::POST, "/system/secrets", secret).await.0, 404);
     assert_eq!(gateway.system_get("/system/secrets?namespace=..%2F..").await, json!([]));
-    assert_eq!(gateway.get("/function/hello.nowhere").await.0, 404);
+    assert_eq!(gateway.get("/function/hello.nowhere").await.0, 503);
     assert_eq!(gateway.get("/function/hello.openfaas-fn").await.0, 200);
     gateway.stop().await;
 }

@@ -38,7 +38,7 @@ async fn calls_are_counted_and_timed_by_function_and_code() {
         assert_eq!(gateway.get("/function/f").await.0, 200);
     }
     assert_eq!(gateway.get("/function/f/fail").await.0, 502);
-    assert_eq!(gateway.get("/function/nobody").await.0, 404);
+    assert_eq!(gateway.get("/function/nobody").await.0, 503);
     let left = gateway.http.post(gateway.at("/function/hang"));
     let caller = tokio::spawn(left.send());
     let started = r#"gateway_function_invocation_started{function_name="hang.openfaas-fn"}"#;

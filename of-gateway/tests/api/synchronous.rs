@@ -61,13 +61,16 @@ async fn the_function_sees_its_own_path_and_the_callers_marks() {
 }
 
 #[tokio::test]
-async fn a_missing_function_is_404_in_a_sentence() {
+async fn whether_a_function_is_there_is_not_known_before_the_engine_has_answered() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Running::start(without_engine(dir.path(), [("mirror", mirror())])).await;
     for path in ["/function/nobody/x", "/async-function/nobody", "/function/mirror.elsewhere", "/function/"] {
-        let (status, text) = answer(gateway.http.post(gateway.at(path)).send().await.unwrap()).await;
-        assert_eq!(status, 404, "{path}");
-        assert!(text.starts_with("error finding function "), "{text}");
+        let response = gateway.http.post(gateway.at(path)).send().await.unwrap();
+        assert_eq!(response.headers()["x-openfaas-internal"], "proxy");
+        assert_eq!(response.headers()["retry-after"], "2");
+        let (status, text) = answer(response).await;
+        assert_eq!(status, 503, "{path}");
+        assert!(text.contains("is not known yet"), "{text}");
     }
     gateway.stop().await;
 }

@@ -3,7 +3,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use http::Method;
 use serde_json::json;
 
+use of_gateway::{Config, DefaultLimits};
+
 use crate::bench::{Bench, with};
+use crate::support::Running;
 
 #[expect(clippy::unwrap_used, reason = "test helper")]
 async fn mtu(bench: &Bench, network: &str) -> Option<String> {
@@ -18,7 +21,8 @@ async fn a_container_is_confined() {
     let secret = json!({"name": "api-key", "value": "s3cret"});
     assert_eq!(gateway.system_json(Method::POST, "/system/secrets", secret).await.0, 202);
     let limits = json!({"memory": "64Mi", "cpu": "250m"});
-    let spec = json!({"secrets": ["api-key"], "limits": limits, "envProcess": "run me", "envVars": {"A": "b=c"}});
+    let spec = json!({"secrets": ["api-key"], "limits": limits, "envProcess": "run me", "envVars": {"A": "b=c"},
+        "readOnlyRootFilesystem": true});
     gateway.deployed(&with(bench.spec("jail"), spec)).await;
     let get = async |path: &str| gateway.get(&format!("/function/jail{path}")).await;
 
@@ -70,14 +74,37 @@ async fn functions_do_not_reach_each_other_past_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_writable_root_is_given_where_it_is_asked_for() {
+async fn what_a_deployment_does_not_say_is_as_the_operator_says() {
     let bench = Bench::set_up().await;
     let gateway = bench.gateway().await;
+    let host = async |gateway: &Running, name: &str| {
+        let (_, id, _) = bench.containers(&gateway.instance, name).await.remove(0);
+        bench.docker.inspect_container(&id, None).await.unwrap().host_config.unwrap()
+    };
+    gateway.deployed(&bench.spec("plain")).await;
+    let plain = host(&gateway, "plain").await;
+    assert_eq!((plain.readonly_rootfs, plain.pids_limit), (Some(false), Some(256)), "as with OpenFaaS");
+    assert_eq!((plain.memory, plain.nano_cpus), (Some(128 << 20), Some(500_000_000)));
     gateway.deployed(&with(bench.spec("loose"), json!({"readOnlyRootFilesystem": false}))).await;
-    let (_, id, _) = bench.containers(&gateway.instance, "loose").await.remove(0);
-    let host = bench.docker.inspect_container(&id, None).await.unwrap().host_config.unwrap();
-    assert_eq!(host.readonly_rootfs, Some(false));
+    assert_eq!(host(&gateway, "loose").await.readonly_rootfs, Some(false));
     assert_eq!(gateway.function("loose").await.get("readOnlyRootFilesystem"), None);
+    gateway.stop().await;
+
+    let limits = DefaultLimits { memory: String::new(), cpu: String::new(), pids: 0, read_only: true };
+    let gateway = Running::start(Config { limits, ..bench.config() }).await;
+    gateway.deployed(&bench.spec("free")).await;
+    let free = host(&gateway, "free").await;
+    assert_eq!(free.readonly_rootfs, Some(true));
+    assert_eq!((free.memory, free.nano_cpus), (Some(0), Some(0)));
+    assert!(free.pids_limit.is_none_or(|most| most <= 0), "{:?}", free.pids_limit);
+    assert_eq!(host(&gateway, "plain").await.readonly_rootfs, Some(false), "what is live stays as it is");
+    let quota = json!({"annotations": {"com.openfaas.quota.memory": "1Gi"}});
+    assert_eq!(
+        gateway.system_json(Method::POST, "/system/namespace/small", with(json!({"name": "small"}), quota)).await.0,
+        201
+    );
+    let (status, text) = gateway.post(&with(bench.spec("free"), json!({"namespace": "small"}))).await;
+    assert!(status == 400 && text.contains("limits.memory"), "{status}: {text}");
     gateway.stop().await;
 }
 

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, with};
 use crate::support::{DEADLINE, Running, eventually};
 
 #[expect(clippy::unwrap_used, reason = "test helper")]
@@ -124,5 +124,57 @@ async fn slow_readers_and_writers_hold_up_nobody_else() {
     for mut stream in slow {
         assert!(read_until(&mut stream, "hello").await.starts_with("HTTP/1.1 200"));
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn tunnels_are_bounded_and_their_room_comes_back() {
+    let bench = Bench::set_up().await;
+    let config = of_gateway::Config { max_connections: 3, ..bench.config() };
+    let gateway = Running::start(config).await;
+    gateway.deployed(&bench.spec("tunnel")).await;
+    let head = "GET /function/tunnel/upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+    let ask = async || {
+        let mut stream = connect(&gateway).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        (stream, answer)
+    };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let (stream, answer) = ask().await;
+        assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+        open.push(stream);
+    }
+    let (_refused, answer) = ask().await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert_eq!(gateway.get("/function/tunnel/version").await.0, 200, "calls are none the worse for it");
+    drop(open.pop());
+    eventually("room for a tunnel", async || ask().await.1.starts_with("HTTP/1.1 101").then_some(())).await;
+    drop(open);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_sender_is_told_so_and_not_the_function() {
+    let bench = Bench::set_up().await;
+    let gateway = bench.gateway().await;
+    let limit = serde_json::json!({"annotations": {"com.openfaas.upstream_timeout": "1s"}});
+    gateway.deployed(&with(bench.spec("patient"), limit)).await;
+    let (mut read, mut write) = connect(&gateway).await.into_split();
+    write.write_all(b"POST /function/patient HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n").await.unwrap();
+    let trickle = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(200));
+        while write.write_all(b"x").await.is_ok() {
+            pause.tick().await;
+        }
+        std::future::pending::<()>().await
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        read = tokio::time::timeout(DEADLINE, read.read_exact(&mut answer)) => drop(read.unwrap().unwrap()),
+        () = trickle => unreachable!(),
+    }
+    assert_eq!(&answer, b"HTTP/1.1 408");
     gateway.stop().await;
 }

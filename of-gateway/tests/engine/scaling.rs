@@ -160,6 +160,54 @@ async fn a_replica_gets_as_many_requests_as_it_takes() {
 }
 
 #[tokio::test]
+async fn queued_calls_wait_for_a_place_and_lose_no_attempt() {
+    let bench = Bench::set_up().await;
+    let retry = of_gateway::Retry { first: Duration::from_millis(5), cap: Duration::from_millis(5), attempts: 1 };
+    let gateway = Arc::new(Running::start(Config { retry, ..bench.config() }).await);
+    gateway.deployed(&with(bench.spec("single"), json!({"envVars": {"max_inflight": "1"}}))).await;
+    let busy = Arc::clone(&gateway);
+    let begun =
+        async |calls: f64| (gateway.function("single").await["invocationCount"].as_f64()? >= calls).then_some(());
+    let nap = tokio::spawn(async move { busy.get("/function/single/nap/3").await.0 });
+    eventually("the call to be under way", async || begun(1.0).await).await;
+    for n in 0..5 {
+        let call = gateway.http.post(gateway.at("/async-function/single/version")).header("x-call-id", n.to_string());
+        assert_eq!(call.send().await.unwrap().status(), 202);
+    }
+    assert_eq!(nap.await.unwrap(), 200);
+    eventually("all calls to be made", async || begun(6.0).await).await;
+    eventually("the queue to be empty", async || {
+        let lanes = gateway.system_get("/system/async/dead").await;
+        assert_eq!(lanes, json!([]), "none was given up");
+        (gateway.function("single").await["invocationCount"] == 6.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_queued_call_of_a_function_that_was_removed_is_given_up() {
+    let bench = Bench::set_up().await;
+    let retry = of_gateway::Retry { first: Duration::from_millis(5), cap: Duration::from_millis(5), attempts: 2 };
+    let drain_timeout = Duration::from_millis(100);
+    let gateway = Running::start(Config { retry, drain_timeout, ..bench.config() }).await;
+    gateway.deployed(&bench.spec("gone")).await;
+    let call = gateway.http.post(gateway.at("/async-function/gone/nap/600"));
+    assert_eq!(call.send().await.unwrap().status(), 202);
+    eventually("the call to be under way", async || {
+        (gateway.function("gone").await["invocationCount"].as_f64()? >= 1.0).then_some(())
+    })
+    .await;
+    let removed = gateway.system_json(Method::DELETE, "/system/functions", json!({"functionName": "gone"})).await;
+    assert_eq!(removed.0, 202);
+    let reason = eventually("a dead letter", async || {
+        gateway.system_get("/system/async/dead").await[0]["reason"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(reason.contains("gone.openfaas-fn is not deployed"), "{reason}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_function_has_limits_of_its_own() {
     let bench = Bench::set_up().await;
     let gateway = quick(&bench).await;

@@ -24,14 +24,15 @@ pub struct Spool {
     head: Head,
     fingerprint: Fingerprinting,
     length: u64,
-    inline: Vec<Bytes>,
+    /// One piece of memory, however small the pieces are that come.
+    inline: BytesMut,
     file: Option<Unfinished>,
 }
 
 impl Spool {
     pub(crate) fn new(queue: Queue, head: Head) -> Self {
         let fingerprint = Fingerprinting::begin(&head);
-        Self { queue, head, fingerprint, length: 0, inline: Vec::new(), file: None }
+        Self { queue, head, fingerprint, length: 0, inline: BytesMut::new(), file: None }
     }
 
     /// Takes the next piece of the body.
@@ -39,17 +40,15 @@ impl Spool {
         self.fingerprint.add(&piece);
         self.length += piece.len() as u64;
         if self.file.is_none() {
-            self.inline.push(piece);
+            self.inline.extend_from_slice(&piece);
             if self.length <= self.queue.inline_body() {
                 return Ok(());
             }
             let created = self.queue.bodies().create();
             let (file, path, reserved) = created.map_err(|source| self.failed(source))?;
             self.file = Some(Unfinished { file: File::from_std(file), path, reserved });
-            for piece in std::mem::take(&mut self.inline) {
-                self.append(&piece).await?;
-            }
-            return Ok(());
+            let beginning = std::mem::take(&mut self.inline);
+            return self.append(&beginning).await;
         }
         self.append(&piece).await
     }
@@ -83,7 +82,7 @@ impl Spool {
             let fingerprint = fingerprint.end();
             let body = match file {
                 Some(file) => keep(queue.bodies(), file, &fingerprint, length).await?,
-                None => Body::inline(joined(inline)),
+                None => Body::inline(inline.freeze()),
             };
             queue.store_call(NewCall { head, body, fingerprint }).await
         });
@@ -98,13 +97,4 @@ async fn keep(bodies: &Bodies, file: Unfinished, fingerprint: &Fingerprint, leng
     bodies.keep(file.path, &name).await?;
     file.reserved.keep();
     Ok(bodies.body(&name, length))
-}
-
-fn joined(mut pieces: Vec<Bytes>) -> Bytes {
-    if pieces.len() < 2 {
-        return pieces.pop().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
-    whole.freeze()
 }

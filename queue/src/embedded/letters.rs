@@ -75,7 +75,7 @@ impl Table {
 
     pub(super) fn forget_oldest_letters(&mut self) -> rusqlite::Result<Vec<BodyName>> {
         let kept = i64::try_from(self.limits.dead).unwrap_or(i64::MAX);
-        let oldest = self.select("ORDER BY id DESC LIMIT -1 OFFSET ?1", &[&kept])?;
+        let oldest = self.select("ORDER BY died_at DESC, id DESC LIMIT -1 OFFSET ?1", &[&kept])?;
         let mut bodies = Vec::new();
         for letter in oldest {
             self.count(letter.lane, Counts::dead(-1));

@@ -36,6 +36,7 @@ const WAITING_COMMANDS: usize = 2048;
 pub(crate) struct Embedded {
     commands: mpsc::Sender<Command>,
     counters: Arc<Counters>,
+    bodies: Arc<Bodies>,
     lease: Duration,
 }
 
@@ -48,9 +49,9 @@ impl Embedded {
     pub(crate) fn start(file: File, bodies: Arc<Bodies>, news: Arc<News>) -> Result<Self, QueueError> {
         let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
         let (counters, lease) = (Arc::new(Counters::default()), file.lease());
-        let table = Table::over(file, bodies, &counters)?;
+        let table = Table::over(file, Arc::clone(&bodies), &counters)?;
         Writer { table, commands: receiver, news, counters: Arc::clone(&counters) }.spawn()?;
-        Ok(Self { commands, counters, lease })
+        Ok(Self { commands, counters, bodies, lease })
     }
 
     async fn ask<T: Send + 'static>(
@@ -71,7 +72,9 @@ impl Store for Embedded {
 
     async fn claim(&self, wants: Vec<Want>) -> Result<Vec<Claimed>, QueueError> {
         let lease = self.lease;
-        self.ask(move |table| table.claim(&wants, lease).map(Ok)).await
+        let swept = self.ask(move |table| table.claim(&wants, lease).map(Ok)).await?;
+        self.bodies.remove(swept.bodies).await;
+        Ok(swept.value)
     }
 
     async fn settle(&self, ticket: Ticket, verdict: Verdict) -> Result<Vec<BodyName>, QueueError> {

@@ -136,11 +136,17 @@ impl Table {
         Ok(Ok(Enqueued::New))
     }
 
-    pub(super) fn claim(&mut self, wants: &[Want], lease: Duration) -> rusqlite::Result<Vec<Claimed>> {
-        wants.iter().map(|want| self.claim_one(want, lease)).collect()
+    pub(super) fn claim(&mut self, wants: &[Want], lease: Duration) -> rusqlite::Result<Swept<Vec<Claimed>>> {
+        let mut swept = Swept::<Vec<Claimed>>::default();
+        for want in wants {
+            let Swept { value, bodies } = self.claim_one(want, lease)?;
+            swept.value.push(value);
+            swept.bodies.extend(bodies);
+        }
+        Ok(swept)
     }
 
-    fn claim_one(&mut self, want: &Want, lease: Duration) -> rusqlite::Result<Claimed> {
+    fn claim_one(&mut self, want: &Want, lease: Duration) -> rusqlite::Result<Swept<Claimed>> {
         let now = now_ms();
         let Lane { queue, function } = &want.lane;
         let limit = i64::try_from(want.calls).unwrap_or(i64::MAX);
@@ -158,14 +164,14 @@ impl Table {
         if moved > 0 {
             self.count(want.lane.clone(), Counts::waiting(-moved).and(Counts::running(moved)));
         }
-        let mut calls = Vec::with_capacity(taken.len());
+        let (mut calls, mut bodies) = (Vec::with_capacity(taken.len()), Vec::new());
         for taken in taken {
             let ticket = Ticket { id: taken.id.unsigned_abs(), attempt: taken.attempt };
             match self.content(&want.lane, taken)? {
                 Some((head, body)) => calls.push(Call { ticket, head, body }),
                 None => {
                     let reason = "the stored request cannot be read".to_owned();
-                    self.settle(ticket, &Verdict::Dead { status: 0, reason })?;
+                    bodies.extend(self.settle(ticket, &Verdict::Dead { status: 0, reason })?);
                 }
             }
         }
@@ -174,7 +180,7 @@ impl Table {
             .connection
             .prepare_cached("SELECT min(available_at) FROM calls WHERE queue = ?1 AND function = ?2 AND state = 0")?
             .query_row(params![queue, function], |row| row.get(0))?;
-        Ok(Claimed { lane: want.lane.clone(), calls, next })
+        Ok(Swept { value: Claimed { lane: want.lane.clone(), calls, next }, bodies })
     }
 
     /// The stored request, if it can be read.

@@ -54,10 +54,11 @@ impl JetStream {
             let Some(lane) = names::lane(&message.subject) else { continue };
             let meta = Meta::read(Some(&message.headers)).unwrap_or_default();
             let fresh = Meta { attempts: 0, death: None, ..meta.clone() };
-            let stored =
-                self.store_once(&lane, &names::alive(&message.subject), &fresh.message(message.payload)).await?;
-            if stored == Enqueued::Known {
-                // The same call came in again meanwhile and waits already, with a body of its own.
+            let subject = names::alive(&message.subject);
+            let stored = self.store_once(&lane, &subject, &fresh.message(message.payload)).await?;
+            // The same call came in again meanwhile and waits already, with a body of its own; or it is this very
+            // letter, put back by a try that did not get to removing it.
+            if stored == Enqueued::Known && !self.is_stored(&lane, &subject, &meta).await? {
                 swept.bodies.extend(file(&meta));
             }
             self.remove_letter(id).await?;

@@ -74,7 +74,7 @@ impl JetStream {
 
     /// Whether the message under this subject is this very one: stored by a try whose answer was lost so long that the
     /// server no longer knew.
-    async fn is_stored(&self, lane: &Lane, subject: &str, meta: &Meta) -> Result<bool, QueueError> {
+    pub(super) async fn is_stored(&self, lane: &Lane, subject: &str, meta: &Meta) -> Result<bool, QueueError> {
         let found = self.message_at(&names::stream(&lane.queue), subject).await?;
         let found = found.and_then(|message| Meta::read(Some(&message.headers)));
         Ok(found.is_some_and(|found| found.body_file == meta.body_file))

@@ -26,7 +26,7 @@ impl JetStream {
             Verdict::Done => self.finish(&running).await.map(|()| file(&running.meta)),
             Verdict::Retry { at, .. } => self.delay(&running, at).await.map(|()| Vec::new()),
             Verdict::Released => self.release(&running).await.map(|()| Vec::new()),
-            Verdict::Dead { status, reason } => self.bury(&running, status, &reason).await,
+            Verdict::Dead { status, reason } => self.bury(&running, status, &reason).await.map(|()| Vec::new()),
         };
         if settled.is_err() {
             // It comes again when its lease has run out.
@@ -65,18 +65,19 @@ impl JetStream {
         ended
     }
 
-    async fn bury(&self, running: &Running, status: u16, reason: &str) -> Result<Vec<BodyName>, QueueError> {
+    async fn bury(&self, running: &Running, status: u16, reason: &str) -> Result<(), QueueError> {
         let death = Death { status, reason: cut(reason).to_owned(), died_at: now_ms() };
         let meta = Meta { attempts: running.attempt, death: Some(death), ..running.meta.clone() };
         let letter = meta.message(running.payload.clone()).message_id(nuid::next().as_str());
         let mut letters = self.dead_letters.lock().await;
         let bodies = self.make_room(&mut letters).await?;
         let stored = self.streams.server.publish(&names::dead(&running.subject), letter).await;
-        stored.map_err(|failure| self.streams.server.error("store a dead letter", failure))?;
-        *letters += 1;
+        *letters += u64::from(stored.is_ok());
         drop(letters);
-        self.finish(running).await?;
-        Ok(bodies)
+        // The letters that they belonged to are gone, whatever becomes of this one.
+        self.bodies.remove(bodies).await;
+        stored.map_err(|failure| self.streams.server.error("store a dead letter", failure))?;
+        self.finish(running).await
     }
 
     async fn acknowledge(&self, running: &Running, kind: AckKind) -> Result<(), QueueError> {

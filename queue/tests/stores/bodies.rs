@@ -128,3 +128,17 @@ pub(crate) async fn a_call_whose_body_is_gone_is_a_dead_letter_and_does_not_stop
     assert_eq!((letters.len(), letters[0].call_id.as_str()), (1, "1"));
     assert!(letters[0].reason.contains("body"), "{}", letters[0].reason);
 }
+
+pub(crate) async fn a_call_whose_body_cannot_be_looked_for_is_not_given_up(home: &Home) {
+    let queue = home.open().await;
+    enqueue_body(&queue, head("f", "1"), &large()).await.unwrap();
+    let (bodies, aside) = (home.folder.path().join("bodies"), home.folder.path().join("aside"));
+    std::fs::rename(&bodies, &aside).unwrap();
+    std::fs::write(&bodies, "in the way").unwrap();
+    let call = claim_one(&queue, "f").await;
+    assert!(call.body.open().await.is_err());
+    assert_eq!(queue.dead(None, 10).await.unwrap(), []);
+    std::fs::remove_file(&bodies).unwrap();
+    std::fs::rename(&aside, &bodies).unwrap();
+    assert_eq!(read(&call.body).await, large());
+}

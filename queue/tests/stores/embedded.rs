@@ -34,6 +34,22 @@ async fn a_call_that_cannot_be_read_is_a_dead_letter_and_does_not_stop_the_other
 }
 
 #[tokio::test]
+async fn a_letter_that_makes_room_for_one_that_cannot_be_read_goes_with_its_body() {
+    let home = Home::embedded();
+    let queue = home.open_with(limited(10, 1)).await;
+    enqueue_body(&queue, head("f", "1"), &vec![7; 200 << 10]).await.unwrap();
+    settle(&queue, &claim_one(&queue, "f").await, dead(400, "")).await;
+    enqueue(&queue, "f", "2").await;
+    queue.close().await.unwrap();
+    assert_eq!(home.bodies().len(), 1);
+    Connection::open(file(&home)).unwrap().execute("UPDATE contents SET head = x'00ff' WHERE id = 2", []).unwrap();
+    let queue = home.open_with(limited(10, 1)).await;
+    assert!(claim(&queue, "f", 10).await.is_empty());
+    assert_eq!(queue.dead(None, 10).await.unwrap()[0].call_id, "2");
+    assert_eq!(home.bodies().len(), 0);
+}
+
+#[tokio::test]
 async fn nothing_of_a_call_stays_behind() {
     let home = Home::embedded();
     let queue = home.open_with(limited(100, 3)).await;

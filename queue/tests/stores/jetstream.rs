@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use queue::{Claimed, Credentials, Enqueued, Lane, Nats, Options, QueueError, Verdict, Want};
+use queue::{Claimed, Credentials, Enqueued, Lane, Letters, Nats, Options, QueueError, Verdict, Want};
 use secrecy::SecretString;
 
 use crate::support::disk::SmallDisk;
 use crate::support::nats::NatsServer;
 use crate::support::{
-    Home, QUEUE, claim, claim_one, enqueue, enqueue_body, eventually, head, ids, lane, limited, settle, short_lease,
+    Home, QUEUE, claim, claim_one, dead, enqueue, enqueue_body, eventually, head, ids, lane, limited, read, settle,
+    short_lease,
 };
 
 async fn client(home: &Home) -> jetstream::Context {
@@ -29,6 +30,24 @@ async fn a_message_that_is_no_call_is_a_dead_letter_and_does_not_stop_the_others
     assert_eq!(ids(&claim(&queue, "f", 10).await), ["1", "2"]);
     let letters = queue.dead(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].reason.as_str()), (1, "the stored request cannot be read"));
+}
+
+#[tokio::test]
+async fn a_letter_that_was_put_back_and_not_removed_keeps_its_body() {
+    let home = Home::jetstream();
+    let queue = home.open().await;
+    let body = vec![7; 200 << 10];
+    enqueue_body(&queue, head("f", "1"), &body).await.unwrap();
+    settle(&queue, &claim_one(&queue, "f").await, dead(400, "")).await;
+    // As a redrive leaves it that is cut off after its first half.
+    let nats = client(&home).await;
+    let id = queue.dead(None, 1).await.unwrap()[0].id;
+    let letter = nats.get_stream("OF-DEAD").await.unwrap().get_raw_message(id).await.unwrap();
+    let subject = letter.subject.replacen("of.dead.", "of.q.", 1);
+    nats.publish_with_headers(subject, letter.headers, letter.payload).await.unwrap().await.unwrap();
+    assert_eq!(queue.redrive(Letters::All).await.unwrap(), 1);
+    assert_eq!(queue.dead(None, 10).await.unwrap(), []);
+    assert_eq!(read(&claim_one(&queue, "f").await.body).await, body);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use queue::{Enqueued, Letters, QueueError, Verdict};
 
-use crate::support::{Home, bury, claim, claim_one, dead, enqueue, ids, lane, limited, read, settle};
+use crate::support::{Home, bury, claim, claim_one, dead, enqueue, eventually, ids, lane, limited, read, settle};
 
 pub(crate) async fn dead_letters_are_kept_listed_and_bounded(home: &Home) {
     let queue = home.open_with(limited(100, 3)).await;
@@ -84,4 +84,20 @@ pub(crate) async fn letters_are_discarded_one_or_all_of_a_function(home: &Home) 
     assert_eq!(queue.discard(Letters::All).await.unwrap(), 2);
     assert_eq!(queue.dead(None, 10).await.unwrap(), []);
     assert!(claim(&queue, "f", 10).await.is_empty());
+}
+
+pub(crate) async fn the_letters_that_stay_are_those_that_died_last(home: &Home) {
+    let queue = home.open_with(limited(100, 2)).await;
+    for id in ["1", "2", "3"] {
+        enqueue(&queue, "f", id).await;
+    }
+    let mut calls = claim(&queue, "f", 10).await;
+    calls.sort_by(|a, b| b.head.call_id.cmp(&a.head.call_id));
+    for call in &calls {
+        settle(&queue, call, dead(400, "wrong")).await;
+        let died = queue::now_ms();
+        eventually("another moment", async || (queue::now_ms() > died).then_some(())).await;
+    }
+    let kept = queue.dead(None, 10).await.unwrap();
+    assert_eq!(kept.iter().map(|letter| letter.call_id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
 }

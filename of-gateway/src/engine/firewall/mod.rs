@@ -107,8 +107,10 @@ pub(super) struct Firewall {
 
 #[derive(Default)]
 struct State {
-    /// The bridge that the rules are in place for.
-    closed: Option<Bridge>,
+    /// The bridge that the rules are for.
+    wanted: Option<Bridge>,
+    /// Whether they are in place.
+    closed: bool,
     /// When that was tried or looked at last.
     looked: Option<Instant>,
     /// The operator knows that there are none.
@@ -123,7 +125,7 @@ impl Firewall {
     /// Closes this bridge unless it is closed. Called before containers are started.
     pub(super) async fn ensure(&self, bridge: &Bridge) -> Result<(), EngineError> {
         let mut state = self.state.lock().await;
-        if state.closed.as_ref() == Some(bridge) {
+        if state.closed && state.wanted.as_ref() == Some(bridge) {
             return Ok(());
         }
         let recent = state.looked.is_some_and(|looked| looked.elapsed() < LOOK);
@@ -138,28 +140,34 @@ impl Firewall {
         self.close(&mut *self.state.lock().await, bridge).await
     }
 
-    /// Looks now and then whether the rules are still there: a reload of another firewall takes them away.
+    /// Looks now and then whether the rules are still there: a reload of another firewall takes them away. Rules that
+    /// could not be made are tried again.
     pub(super) async fn look(&self) -> Result<(), EngineError> {
         let mut state = self.state.lock().await;
-        let Some(bridge) = state.closed.clone() else { return Ok(()) };
+        let Some(bridge) = state.wanted.clone() else { return Ok(()) };
         if state.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
             return Ok(());
         }
-        state.looked = Some(Instant::now());
-        if self.rules(&bridge).are_in_place().await {
-            return Ok(());
+        if state.closed {
+            state.looked = Some(Instant::now());
+            if self.rules(&bridge).are_in_place().await {
+                return Ok(());
+            }
+            tracing::warn!(
+                interface = bridge.interface,
+                "The firewall's rules for functions were gone; making them anew."
+            );
         }
-        tracing::warn!(interface = bridge.interface, "The firewall's rules for functions were gone; making them anew.");
         self.close(&mut state, &bridge).await
     }
 
     async fn close(&self, state: &mut State, bridge: &Bridge) -> Result<(), EngineError> {
         state.looked = Some(Instant::now());
-        state.closed = None;
+        (state.wanted, state.closed) = (Some(bridge.clone()), false);
         match self.rules(bridge).put().await {
             Ok(()) => {
                 tracing::info!(interface = bridge.interface, "The functions' network is closed by the firewall.");
-                *state = State { closed: Some(bridge.clone()), looked: state.looked, warned: false };
+                (state.closed, state.warned) = (true, false);
                 clear_leftovers().await;
                 Ok(())
             }
@@ -248,4 +256,23 @@ fn is_here(interface: &str) -> bool {
 /// Whether this machine certainly has no such interface.
 fn is_gone(interface: &str) -> bool {
     matches!(Path::new(INTERFACES).join(interface).try_exists(), Ok(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn rules_that_could_not_be_made_are_tried_again() {
+        // No machine has this interface, so no rule is made.
+        let bridge = Bridge::parse("of-nowhere 192.0.2.1 192.0.2.0/24").unwrap();
+        let isolation = Isolation { mode: IsolationMode::Required, ..Isolation::default() };
+        let firewall = Firewall::new("test", isolation, None);
+        firewall.look().await.unwrap();
+        assert!(matches!(firewall.ensure(&bridge).await, Err(EngineError::Exposed { .. })));
+        firewall.look().await.unwrap();
+        firewall.state.lock().await.looked = Instant::now().checked_sub(LOOK);
+        assert!(matches!(firewall.look().await, Err(EngineError::Exposed { .. })), "tried again");
+        firewall.look().await.unwrap();
+    }
 }
