@@ -7,6 +7,7 @@ mod atomic_file;
 mod auth;
 mod body;
 mod checks;
+mod clock;
 mod commands;
 mod config;
 mod fetch;
@@ -14,16 +15,22 @@ mod follow;
 mod git;
 mod history;
 mod lines;
+mod login;
+mod oauth;
+mod organisations;
 mod outbox;
 mod owners;
+mod parameters;
 mod payload;
 mod pktline;
 mod plain;
 mod push;
 mod pushing;
+mod random;
 mod refs;
 mod reply;
 mod repositories;
+mod seal;
 mod smart;
 mod token;
 mod turns;
@@ -38,6 +45,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Secrets};
+pub use login::{LINK_SECONDS, login_link};
+pub use oauth::Client;
+pub use organisations::{Memberships, Organisations, Role, UnknownRole};
 pub use token::token;
 
 use app::App;
@@ -46,6 +56,8 @@ use app::App;
 const DRAIN: Duration = Duration::from_secs(20);
 /// The largest report about a commit, in bytes.
 const MAX_REPORT: usize = 1024 * 1024;
+/// The largest form of the pages, in bytes.
+const MAX_FORM: usize = 4096;
 
 /// Hosts repositories until `shutdown` is cancelled, then lets pushes that git is receiving come to their end.
 ///
@@ -80,6 +92,14 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/repos/{owner}/{repo}/check-runs/{id}", patch(api::update_check_run))
         .route("/repos/{owner}/{repo}/commits/{sha}/check-runs", get(api::list_check_runs))
         .route("/repos/{owner}/{repo}/statuses/{sha}", post(api::create_status))
-        .layer(DefaultBodyLimit::max(MAX_REPORT));
-    axum::Router::new().merge(git).nest("/api/v3", api).route("/healthz", get(|| async { "OK\n" })).with_state(app)
+        .layer(DefaultBodyLimit::max(MAX_REPORT))
+        .merge(oauth::api());
+    let pages = login::routes().layer(DefaultBodyLimit::max(MAX_FORM));
+    axum::Router::new()
+        .merge(git)
+        .merge(pages)
+        .merge(oauth::routes())
+        .nest("/api/v3", api)
+        .route("/healthz", get(|| async { "OK\n" }))
+        .with_state(app)
 }
