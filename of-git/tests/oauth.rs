@@ -309,7 +309,7 @@ async fn who_signs_in_on_the_way_comes_back_to_what_was_asked() {
     assert_eq!((got.status, got.location()), (StatusCode::SEE_OTHER, "/login"));
     browser.sign_in(&place.host, "bob").await;
     let page = browser.get("/login/continue").await;
-    let next = page.text.split("content=\"0; url=").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+    let next = page.text.split("content=\"0; url=").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
     let got = browser.get(&next).await;
     assert!(got.parameter("code").is_some() && got.parameter("state").unwrap() == "s%&=+ ü", "{got:?}");
     assert_eq!(browser.get("/login/continue").await.location(), "/login", "only once");

@@ -2,10 +2,10 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use maud::html;
 use sdk::failure::chain;
 
-use super::html::Page;
+use super::html::page;
+use super::templates::Refused;
 
 /// What a browser is told instead of being signed in.
 #[derive(Debug, thiserror::Error)]
@@ -55,22 +55,8 @@ impl IntoResponse for PageError {
             tracing::error!(cause = chain(cause), "somebody could not be signed in");
         }
         let title = self.to_string();
-        let body = html! {
-            p {
-                @match &self {
-                    Self::BadLink | Self::ExpiredLink | Self::UsedLink => {
-                        "A link signs in once, within 15 minutes. " code { "ofc login-link" } " makes another."
-                    }
-                    Self::TooMany { wait } => {
-                        "Try again in " (wait) " s, or use a link: " code { "ofc login-link" } " makes one."
-                    }
-                    Self::Foreign | Self::Form => "Nothing was done. Go back and try again from our own page."
-                    Self::Broken(_) => "The log of the git host says why."
-                }
-            }
-            p { a href="/login" { "Sign in" } }
-        };
-        let mut response = Page::refusal(self.status(), title.trim_end_matches('.'), body).into_response();
+        let content = Refused { title: title.trim_end_matches('.'), error: &self };
+        let mut response = page(self.status(), &content);
         if let Self::TooMany { wait } = self {
             response.headers_mut().insert(header::RETRY_AFTER, wait.into());
         }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::HeaderMap;
-use maud::html;
+use http::{HeaderMap, StatusCode};
 
 use super::error::PageError;
-use super::html::Page;
+use super::html::page;
 use super::link::Link;
 use super::pages::begin;
+use super::templates::LinkPage;
 use crate::app::App;
 use crate::atomic_file::blocking;
 use crate::clock;
@@ -20,23 +20,14 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
     headers: HeaderMap,
-) -> Result<Page, PageError> {
+) -> Result<Response, PageError> {
     let link = valid(&app, &text)?;
     let (spent, asked) = (app.login.spent.clone(), link.clone());
     if blocking(move || spent.is_marked(&asked.id, asked.expires)).await? {
         return Err(PageError::UsedLink);
     }
     let other = app.signed_in(&headers).await?.map(|session| session.owner).filter(|owner| *owner != link.owner);
-    let body = html! {
-        @if let Some(other) = other {
-            p { "You are signed in as " strong { (other) } ". This link signs you in as " strong { (link.owner) } " instead." }
-        } @else {
-            p { "This link signs you in as " strong { (link.owner) } ", once." }
-        }
-        form method="post" { button autofocus { "Sign in as " (link.owner) } }
-        p.faint { "If you did not ask for it, close this page." }
-    };
-    Ok(Page::new("Sign in", body))
+    Ok(page(StatusCode::OK, &LinkPage { owner: &link.owner, other: other.as_ref() }))
 }
 
 /// `POST /login/link/{link}`: uses it up.

@@ -10,6 +10,7 @@ mod link_page;
 mod pages;
 mod sessions;
 mod spent;
+pub(crate) mod templates;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +33,6 @@ use sessions::{Session, Sessions};
 use spent::Spent;
 
 pub use link::{LINK_SECONDS, login_link};
-pub(crate) use pages::sign_out_form;
 
 /// The cookie that keeps what is to be authorised while somebody signs in.
 const PENDING: &str = "git-pending";

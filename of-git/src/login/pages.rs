@@ -6,12 +6,12 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use maud::{Markup, html};
 use sdk::id::Owner;
 
 use super::error::PageError;
-use super::html::{Page, see_other};
+use super::html::{page, see_other};
 use super::sessions::Session;
+use super::templates::{Moment, SignIn, SignOut, SignedIn, SignedOut};
 use crate::app::App;
 use crate::clock;
 use crate::owners::is_reserved;
@@ -21,10 +21,10 @@ use crate::parameters::{Parameters, is_type};
 const CONTINUE: &str = "/login/continue";
 
 /// `GET /login`.
-pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Page, PageError> {
+pub(crate) async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, PageError> {
     Ok(match app.signed_in(&headers).await? {
-        Some(session) => signed_in_page(&session.owner),
-        None => form(StatusCode::OK, "", None),
+        Some(session) => page(StatusCode::OK, &SignedIn { owner: &session.owner }),
+        None => page(StatusCode::OK, &SignIn { login: "", wrong: None }),
     })
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn sign_in(
     }
     let given = Parameters::parse(&body).map_err(|_| PageError::Form)?;
     let login = given.get("login").unwrap_or_default().trim();
-    let wrong = || form(StatusCode::FORBIDDEN, login, Some("Login or token is wrong.")).into_response();
+    let wrong = || page(StatusCode::FORBIDDEN, &SignIn { login, wrong: Some("Login or token is wrong.") });
     let Some(owner) = login.parse::<Owner>().ok().filter(|owner| !is_reserved(owner)) else { return Ok(wrong()) };
     app.login.attempts.count(&owner, clock::now()).map_err(|wait| {
         tracing::warn!(%owner, "too many attempts to sign in");
@@ -71,19 +71,15 @@ pub(crate) async fn go_on(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     let home = || app.login.home.as_ref().map(ToString::to_string);
     let next = pending.map(|query| format!("/login/oauth/authorize?{query}")).or_else(home);
     let Some(next) = next else { return Ok(see_other("/login")) };
-    let body = html! {
-        p { "You are signed in as " strong { (owner) } "." }
-        p { a.button href=(next) { "Continue" } }
-    };
-    let page = Page { next: Some(next.clone()), ..Page::new("One moment", body) };
-    Ok(with_cookie(page.into_response(), &app.login.drop_pending()))
+    let page = page(StatusCode::OK, &Moment { owner: &owner, next: &next });
+    Ok(with_cookie(page, &app.login.drop_pending()))
 }
 
 /// `GET /logout`.
-pub(crate) async fn ask_to_sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Page, PageError> {
+pub(crate) async fn ask_to_sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, PageError> {
     Ok(match app.signed_in(&headers).await? {
-        Some(session) => Page::new("Sign out", sign_out_form(&session.owner)),
-        None => signed_out_page(),
+        Some(session) => page(StatusCode::OK, &SignOut { owner: &session.owner }),
+        None => page(StatusCode::OK, &SignedOut),
     })
 }
 
@@ -93,7 +89,7 @@ pub(crate) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) ->
     let now = clock::now();
     let session = app.login.sessions.of(&headers, now).await?;
     let cookie = app.login.sessions.end(session, now).await?;
-    Ok(with_cookie(with_cookie(signed_out_page().into_response(), &cookie), &app.login.drop_pending()))
+    Ok(with_cookie(with_cookie(page(StatusCode::OK, &SignedOut), &cookie), &app.login.drop_pending()))
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {
@@ -104,40 +100,4 @@ fn with_cookie(mut response: Response, cookie: &str) -> Response {
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-fn form(status: StatusCode, login: &str, wrong: Option<&str>) -> Page {
-    let body = html! {
-        @if let Some(wrong) = wrong { p.bad role="alert" { (wrong) } }
-        form method="post" action="/login" {
-            label { "Login"
-                input name="login" value=(login) required autofocus[login.is_empty()] autocomplete="username"
-                    autocapitalize="none" spellcheck="false" maxlength="39";
-            }
-            label { "Token"
-                input name="token" type="password" required autofocus[!login.is_empty()]
-                    autocomplete="current-password" maxlength="200";
-            }
-            button { "Sign in" }
-        }
-        p.faint { code { "ofc token <login>" } " prints the token. Or let " code { "ofc login-link <login>" }
-            " make a link that signs you in once." }
-    };
-    Page::refusal(status, "Sign in", body)
-}
-
-fn signed_in_page(owner: &Owner) -> Page {
-    Page::new("Signed in", sign_out_form(owner))
-}
-
-/// Says who is signed in, and offers the way out.
-pub(crate) fn sign_out_form(owner: &Owner) -> Markup {
-    html! {
-        p { "You are signed in as " strong { (owner) } "." }
-        form method="post" action="/logout" { button.plain { "Sign out" } }
-    }
-}
-
-fn signed_out_page() -> Page {
-    Page::new("Signed out", html! { p { "Nobody is signed in here." } p { a href="/login" { "Sign in" } } })
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use maud::html;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::Oauth;
 use super::client::Client;
 use super::grants::Granted;
 use super::tokens::Person;
 use crate::app::App;
 use crate::clock;
-use crate::login::html::{Page, redirect, see_other};
-use crate::login::sign_out_form;
+use crate::login::html::{page, redirect, see_other};
+use crate::login::templates::{Choose, UnknownClient};
 use crate::parameters::Parameters;
 
 /// A base64url SHA-256 is this long.
@@ -42,59 +42,57 @@ struct Refusal {
 /// Shows who is signed in, asks to sign in, or sends the browser back with a code or an error.
 pub(crate) async fn authorize(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(oauth) = &app.oauth else { return StatusCode::NOT_FOUND.into_response() };
-    let asked = Parameters::parse(query.unwrap_or_default().as_bytes()).ok();
     // Until client and address are known to be right, nobody is sent anywhere.
-    let asked = match asked.as_ref().map(|asked| check_client(&oauth.client, asked).map(|()| asked)) {
-        Some(Ok(asked)) => asked,
-        Some(Err(sentence)) => return unknown_client(sentence),
-        None => return unknown_client("A parameter comes more than once."),
+    let asked = match known_client(&oauth.client, &query.unwrap_or_default()) {
+        Ok(asked) => asked,
+        Err(sentence) => return page(StatusCode::BAD_REQUEST, &UnknownClient { sentence }),
     };
     let back = Back { redirect_uri: &oauth.client.redirect_uri, state: asked.get("state") };
-    let wanted = match read(asked) {
+    let wanted = match read(&asked) {
         Ok(wanted) => wanted,
         Err(refusal) => return back.refuse(&refusal),
     };
-    let session = match app.signed_in(&headers).await {
-        Ok(Some(session)) => session,
-        Ok(None) => return ask_to_sign_in(&app, asked),
-        Err(error) => {
-            tracing::error!(cause = %error, "a session could not be looked up");
-            return back.refuse(&SERVER_ERROR);
+    match app.signed_in(&headers).await {
+        Ok(None) => ask_to_sign_in(&app, &asked),
+        Ok(Some(session)) if wanted.choose => {
+            let query = asked.query_without("prompt");
+            page(StatusCode::OK, &Choose { owner: &session.owner, query: &query })
         }
-    };
-    if wanted.choose {
-        return choose(&session.owner, &asked.query_without("prompt"));
-    }
-    let granted = Granted {
-        person: Person { owner: session.owner, number: session.number },
-        redirect_uri: oauth.client.redirect_uri.clone(),
-        scope: wanted.scope,
-        challenge: wanted.challenge,
-    };
-    let who = granted.person.owner.clone();
-    match oauth.grants.issue(granted, clock::now()) {
-        Ok(Some(code)) => {
-            tracing::info!(owner = %who, client = oauth.client.id, "somebody is signed in to the platform");
-            back.with(&[("code", code.expose_secret())])
+        Ok(Some(session)) => {
+            let person = Person { owner: session.owner, number: session.number };
+            grant(oauth, person, wanted)
+                .map_or_else(|refusal| back.refuse(&refusal), |code| back.with(&[("code", code.expose_secret())]))
         }
-        Ok(None) => back.refuse(&Refusal { error: "temporarily_unavailable", description: "Too many are signing in." }),
-        Err(error) => {
-            tracing::error!(cause = %error, "no code could be made");
-            back.refuse(&SERVER_ERROR)
-        }
+        Err(error) => back.refuse(&broken(&error)),
     }
 }
 
-const SERVER_ERROR: Refusal = Refusal { error: "server_error", description: "Signing in does not work at the moment." };
+fn grant(oauth: &Oauth, person: Person, wanted: Wanted) -> Result<SecretString, Refusal> {
+    let owner = person.owner.clone();
+    let redirect_uri = oauth.client.redirect_uri.clone();
+    let granted = Granted { person, redirect_uri, scope: wanted.scope, challenge: wanted.challenge };
+    let code = oauth.grants.issue(granted, clock::now()).map_err(|error| broken(&error))?;
+    let busy = Refusal { error: "temporarily_unavailable", description: "Too many are signing in." };
+    let code = code.ok_or(busy)?;
+    tracing::info!(%owner, client = oauth.client.id, "somebody signs in to the platform");
+    Ok(code)
+}
 
-fn check_client(client: &Client, asked: &Parameters) -> Result<(), &'static str> {
+fn broken(error: &std::io::Error) -> Refusal {
+    tracing::error!(cause = %error, "nobody can be signed in to the platform");
+    Refusal { error: "server_error", description: "Signing in does not work at the moment." }
+}
+
+/// What is asked, if it is asked by our client.
+fn known_client(client: &Client, query: &str) -> Result<Parameters, &'static str> {
+    let asked = Parameters::parse(query.as_bytes()).map_err(|_| "A parameter comes more than once.")?;
     if asked.get("client_id") != Some(&client.id) {
         return Err("The application is not known here.");
     }
     if asked.get("redirect_uri") != Some(&client.redirect_uri) {
         return Err("The redirect_uri is not the one that the application is registered with.");
     }
-    Ok(())
+    Ok(asked)
 }
 
 fn read(asked: &Parameters) -> Result<Wanted, Refusal> {
@@ -151,17 +149,4 @@ fn ask_to_sign_in(app: &App, asked: &Parameters) -> Response {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
-}
-
-fn choose(owner: &sdk::id::Owner, query: &str) -> Response {
-    let body = html! {
-        p { a.button href={ "/login/oauth/authorize?" (query) } { "Continue as " (owner) } }
-        (sign_out_form(owner))
-    };
-    Page::new("Sign in", body).into_response()
-}
-
-fn unknown_client(sentence: &str) -> Response {
-    let body = html! { p { (sentence) } p.faint { "Nobody was signed in. Go back and begin again." } };
-    Page::refusal(StatusCode::BAD_REQUEST, "This cannot be authorised", body).into_response()
 }
