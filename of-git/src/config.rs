@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sdk::id::Owner;
 use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 use url::Url;
@@ -41,6 +42,8 @@ pub struct Config {
     pub customers_path: Option<PathBuf>,
     /// The client that signs people in here: `oauth_client_id`, `oauth_redirect_uri`, secret `of-client-secret`; all or none.
     pub client: Option<Client>,
+    /// `first_owner`: gets the number 1 where nobody has a number yet.
+    pub first_owner: Option<Owner>,
     /// `home_url`: where somebody goes who has signed in for nothing in particular.
     pub home_url: Option<Url>,
     /// `git_program`: the git to run.
@@ -82,6 +85,7 @@ impl Config {
             platform_token: secrets.platform_token,
             customers_path: None,
             client: None,
+            first_owner: None,
             home_url: None,
             git: PathBuf::from("git"),
             max_push_bytes: MAX_PUSH,
@@ -104,6 +108,7 @@ impl Config {
         let webhook_url = reader.required::<Url>("webhook_url");
         let customers_path = reader.optional::<PathBuf>("customers_path");
         let client = read_client(&reader);
+        let first_owner = reader.optional::<Owner>("first_owner");
         let home_url = reader.optional::<Url>("home_url");
         let git = reader.or::<PathBuf>("git_program", PathBuf::from("git"));
         let max_push_bytes = reader.or("max_push_bytes", MAX_PUSH);
@@ -118,6 +123,7 @@ impl Config {
         Ok(Self {
             customers_path: customers_path?,
             client: client?,
+            first_owner: first_owner?,
             home_url: home_url?,
             git: git?,
             max_push_bytes: max_push_bytes?,

@@ -113,6 +113,11 @@ impl Owners {
         .await
     }
 
+    /// True if nobody has a number yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.register.lock().unwrap_or_else(PoisonError::into_inner).owners.is_empty()
+    }
+
     /// The number of an owner who has one.
     pub(crate) fn number(&self, owner: &Owner) -> Option<u64> {
         let held = self.0.register.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,11 +238,12 @@ mod tests {
         let owners = Owners::open(file.clone(), Some(customers.clone())).unwrap();
         let alice: Owner = "alice".parse().unwrap();
         assert_eq!((owners.number(&alice), owners.about(&alice)), (None, None));
+        assert!(owners.is_empty());
         assert_eq!(owners.register_owner(&alice).await.unwrap(), 1);
         assert_eq!(owners.register_owner(&alice).await.unwrap(), 1);
         assert_eq!(std::fs::read_to_string(&customers).unwrap(), "alice\n");
         let again = Owners::open(file, None).unwrap();
-        assert_eq!(again.number(&alice), Some(1));
+        assert_eq!((again.number(&alice), again.is_empty()), (Some(1), false));
         assert_eq!(again.register(&path("alice/hello")).await.unwrap().owner_id, 1);
         assert_eq!(again.about(&alice).unwrap().repositories, 1);
     }

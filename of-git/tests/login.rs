@@ -73,6 +73,18 @@ async fn a_link_signs_in_once_and_looking_at_it_does_not_count() {
 }
 
 #[tokio::test]
+async fn the_first_owner_has_the_first_number_and_is_no_other_s_later() {
+    let data = tempfile::tempdir().unwrap();
+    let mut config = config(data.path(), "127.0.0.1:9".parse().unwrap());
+    for (first, listed) in [("alice", "alice\n"), ("bob", "alice\n")] {
+        config.first_owner = Some(first.parse().unwrap());
+        let host = of_git::Host::open(config.clone(), tokio_util::sync::CancellationToken::new()).await.unwrap();
+        assert_eq!(std::fs::read_to_string(data.path().join("customers")).unwrap(), listed, "before it serves");
+        drop(host);
+    }
+}
+
+#[tokio::test]
 async fn of_many_uses_at_once_one_wins() {
     let place = place().await;
     let link = link(&place.host, "alice");

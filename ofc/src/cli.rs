@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, demo, doctor, down, git_credential, link, logs, ls, password, status, token, up};
+use crate::commands::{
+    completions, demo, doctor, down, git_credential, link, login_link, logs, ls, org, password, status, token, up,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +34,10 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make `git push` in this repository deploy it
     Link(link::Link),
+    /// Print a link that signs an owner in, once
+    LoginLink(login_link::LoginLink),
+    /// Say who belongs to which organisation
+    Org(org::Org),
     /// List the functions that are deployed
     Ls(ls::Ls),
     /// Show what a function writes
@@ -61,6 +67,8 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Link(link) => link.run(),
+            Command::LoginLink(link) => link.run(),
+            Command::Org(org) => org.run(),
             Command::Ls(ls) => ls.run(),
             Command::Logs(logs) => logs.run(),
             Command::Status(status) => status.run(),

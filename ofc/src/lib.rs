@@ -14,6 +14,7 @@ pub mod instance;
 pub mod launch;
 pub mod locate;
 pub mod logging;
+pub mod login_link;
 pub mod platform;
 pub mod removal;
 pub mod report;

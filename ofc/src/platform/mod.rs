@@ -7,6 +7,7 @@ mod variables;
 
 use std::net::SocketAddr;
 
+use sdk::id::Owner;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::{DataDir, private_dir};
@@ -27,6 +28,8 @@ pub struct Options {
     pub data: DataDir,
     /// The domain below which functions are served.
     pub domain: String,
+    /// Who is registered first, where nobody is registered yet.
+    pub owner: Owner,
     /// The router's port; 0 for any.
     pub port: u16,
     /// The gateway's port; 0 for any.
@@ -50,7 +53,7 @@ impl Platform {
     /// # Errors
     /// When a port is taken, the data directory is in use or unusable, or the engine does not answer.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { data, domain, port, gateway_port, metrics_port } = options;
+        let Options { data, domain, owner, port, gateway_port, metrics_port } = options;
         let lock = Lock::take(&data)?;
         let listeners = Listeners::bind(port, gateway_port, metrics_port).await?;
         let record = Record {
@@ -62,7 +65,7 @@ impl Platform {
             git: listeners.git_address,
         };
         let variables = prepare(&data, &record, &listeners)?;
-        let services = Services::start(&data, &record, variables, listeners).await?;
+        let services = Services::start(&data, &record, owner, variables, listeners).await?;
         record.write(&data)?;
         Ok(Self { record, services, data, _lock: lock })
     }

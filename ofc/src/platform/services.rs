@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sdk::Env;
+use sdk::id::Owner;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +14,15 @@ use super::listeners::Listeners;
 use super::variables::Variables;
 use crate::data_dir::DataDir;
 use crate::instance::Record;
-use crate::secrets::{BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, WEBHOOK};
+use crate::secrets::{AUTH_CLIENT, BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, WEBHOOK};
 
 /// How long requests from outside may take to end.
 const FRONT_LIMIT: Duration = Duration::from_secs(3);
 /// How long work of the pipeline may take to end. What is cut off is in the queue, and done again.
 const BACK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the git host knows of-auth as.
+const AUTH_CLIENT_ID: &str = "openfaas-cloud";
 
 type Ended = (&'static str, anyhow::Result<()>);
 
@@ -34,15 +38,18 @@ impl Services {
     pub(super) async fn start(
         data: &DataDir,
         record: &Record,
+        owner: Owner,
         variables: Variables,
         listeners: Listeners,
     ) -> anyhow::Result<Self> {
         let gateway =
             of_gateway::Gateway::start(gateway_config(data, &variables)?).await.context("the gateway cannot start")?;
         let builder = builder_config(&variables)?;
-        let git = git_config(data, record, &variables)?;
-        let router = router_config(record, &variables)?;
         let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
+        // Opened before the others start: it writes the tenant list that they read.
+        let git = of_git::Host::open(git_config(data, record, owner, &variables)?, stop_front.clone()).await;
+        let git = git.context("the git host cannot start")?;
+        let router = router_config(record, &variables)?;
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
         if let Some(listener) = listeners.metrics {
             tracing::info!(address = %listener.local_addr()?, "Metrics are served.");
@@ -54,8 +61,7 @@ impl Services {
         back.spawn(async move { ("gateway", gateway.serve(listeners.gateway, stop).await) });
         let stop = stop_back.clone();
         back.spawn(async move { ("builder", of_builder::serve(builder, listeners.builder, stop).await) });
-        let stop = stop_front.clone();
-        front.spawn(async move { ("git host", of_git::serve(git, listeners.git, stop).await) });
+        front.spawn(async move { ("git host", git.serve(listeners.git).await) });
         let stop = stop_front.clone();
         front.spawn(async move { ("router", of_router::serve(router, listeners.router, stop).await) });
         Ok(Self { front, back, stop_front, stop_back })
@@ -136,7 +142,7 @@ fn builder_config(variables: &Variables) -> anyhow::Result<of_builder::Config> {
     Ok(config)
 }
 
-fn git_config(data: &DataDir, record: &Record, variables: &Variables) -> anyhow::Result<of_git::Config> {
+fn git_config(data: &DataDir, record: &Record, owner: Owner, variables: &Variables) -> anyhow::Result<of_git::Config> {
     let secrets = of_git::Secrets {
         webhook: variables.secret(WEBHOOK)?,
         token_key: variables.secret(GIT_TOKEN_KEY)?,
@@ -146,6 +152,13 @@ fn git_config(data: &DataDir, record: &Record, variables: &Variables) -> anyhow:
     let webhook = format!("{}/function/github-event", record.gateway_url()).parse()?;
     let mut config = of_git::Config::new(data.git(), record.git_url().parse()?, webhook, secrets);
     config.customers_path = Some(data.customers());
+    config.first_owner = Some(owner);
+    config.client = Some(of_git::Client {
+        id: AUTH_CLIENT_ID.to_owned(),
+        secret: variables.secret(AUTH_CLIENT)?,
+        redirect_uri: format!("{}/oauth2/authorized", record.auth_url()),
+    });
+    config.home_url = Some(format!("{}/", record.auth_url()).parse()?);
     Ok(config)
 }
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod credentials;
+mod login;
 mod platform;
 mod words;
 
