@@ -12,7 +12,27 @@ use crate::id::Owner;
 use crate::{Invalid, Reader};
 
 /// A larger list is taken for a mistake, in bytes.
-const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A line that is no login.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub struct MalformedLine {
+    /// The line, from 1.
+    pub line: usize,
+    /// Why it is none.
+    pub cause: crate::id::InvalidId,
+}
+
+/// The logins of a list.
+///
+/// # Errors
+/// When a line is no login, for whatever the text is, it is not a tenant list then.
+pub fn parse(text: &str) -> Result<HashSet<Owner>, MalformedLine> {
+    let lines = text.lines().map(str::trim).enumerate();
+    let logins = lines.filter(|(_, login)| !login.is_empty() && !login.starts_with('#'));
+    logins.map(|(index, login)| login.parse().map_err(|cause| MalformedLine { line: index + 1, cause })).collect()
+}
 
 /// Why there is no tenant list.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +96,11 @@ impl Customers {
         self.with_logins(|logins| logins.contains(owner))
     }
 
+    /// True if it has no login in it.
+    pub fn is_empty(&self) -> bool {
+        self.with_logins(HashSet::is_empty)
+    }
+
     /// The tenant with a longer login to whom a name belongs that `owner` made as `<login>-<word>`: while `alice-x`
     /// is a tenant, `alice-x-db` is that tenant's `db` and never `alice`'s `x-db`. For names whose owner is written
     /// nowhere else, such as secrets'.
@@ -118,11 +143,8 @@ fn load(path: &std::path::Path) -> Result<Known, CustomersError> {
         return Err(unreadable(std::io::Error::other(format!("it has over {MAX_LIST_BYTES} bytes"))));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let lines = text.lines().map(str::trim).enumerate();
-    let logins = lines.filter(|(_, login)| !login.is_empty() && !login.starts_with('#')).map(|(index, login)| {
-        login.parse().map_err(|cause| CustomersError::Malformed { path: path.to_owned(), line: index + 1, cause })
-    });
-    Ok(Known { modified: about.modified().ok(), length: about.len(), logins: logins.collect::<Result<_, _>>()? })
+    let malformed = |MalformedLine { line, cause }| CustomersError::Malformed { path: path.to_owned(), line, cause };
+    Ok(Known { modified: about.modified().ok(), length: about.len(), logins: parse(&text).map_err(malformed)? })
 }
 
 #[cfg(test)]

@@ -177,8 +177,7 @@ mod tests {
     use super::*;
 
     fn alice() -> Identity {
-        let organisation =
-            |id, login: &str, role| Organisation { id, login: login.parse().unwrap(), role };
+        let organisation = |id, login: &str, role| Organisation { id, login: login.parse().unwrap(), role };
         Identity {
             host: "github.com".into(),
             id: 42,
@@ -208,7 +207,10 @@ mod tests {
         assert_eq!(key.read(&headers), Ok(None));
         key.tell(&mut headers, &alice(), Duration::from_secs(60));
         assert_eq!(key.read(&headers), Ok(Some(alice())));
-        assert_eq!((&headers[USER_HEADER], &headers[ORGS_HEADER]), (&"alice".parse().unwrap(), &"acme,beta".parse().unwrap()));
+        assert_eq!(
+            (&headers[USER_HEADER], &headers[ORGS_HEADER]),
+            (&"alice".parse().unwrap(), &"acme,beta".parse().unwrap())
+        );
         let other = IdentityKey::derive(&secret, "list-functions");
         assert_eq!(other.read(&headers), Err(SignatureError::Wrong), "meant for another function");
         for name in [USER_HEADER, ORGS_HEADER, IDENTITY_HEADER, EXPIRES_HEADER, SIGNATURE_HEADER] {
