@@ -11,6 +11,9 @@ use crate::auth::Keys;
 use crate::checks::Checks;
 use crate::config::Config;
 use crate::git::Git;
+use crate::login::Login;
+use crate::oauth::Oauth;
+use crate::organisations::Organisations;
 use crate::outbox::{Outbox, Target};
 use crate::owners::Owners;
 use crate::pushing::Notes;
@@ -24,6 +27,9 @@ pub(crate) struct App {
     pub(crate) git: Git,
     pub(crate) repositories: Repositories,
     pub(crate) owners: Owners,
+    pub(crate) organisations: Organisations,
+    pub(crate) login: Login,
+    pub(crate) oauth: Option<Oauth>,
     pub(crate) notes: Notes,
     pub(crate) outbox: Outbox,
     pub(crate) checks: Checks,
@@ -56,6 +62,10 @@ impl App {
             repositories,
             owners: Owners::open(data.join("owners.json"), config.customers_path.clone())
                 .context("could not open the register of owners")?,
+            organisations: Organisations::at(&data),
+            login: Login::open(data.join("spent"), &config.token_key, &config.public_url, config.home_url.clone())
+                .context("could not open the list of used links")?,
+            oauth: config.client.clone().map(Oauth::new),
             notes: Notes::open(data.join("pushing")).context("could not open the notes of pushes")?,
             outbox: Outbox::open(data.join("deliveries"), target, tasks.clone(), shutdown.clone())
                 .context("could not open the outbox of webhooks")?,

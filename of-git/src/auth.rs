@@ -45,15 +45,17 @@ impl Keys {
             return self.check_platform(password);
         }
         let owner: Owner = user.parse().map_err(|_| Unauthorized)?;
-        same(token(&self.token_key, &owner).expose_secret(), password)
-            .then_some(Caller::Owner(owner))
-            .ok_or(Unauthorized)
+        if self.is_token_of(&owner, password) { Ok(Caller::Owner(owner)) } else { Err(Unauthorized) }
+    }
+
+    /// True if this is the token with which `owner` pushes.
+    pub(crate) fn is_token_of(&self, owner: &Owner, given: &str) -> bool {
+        same(token(&self.token_key, owner).expose_secret(), given)
     }
 
     /// The platform, by its bearer token; nobody else uses the REST interface.
     pub(crate) fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
-        let given = credentials(headers, "bearer").or_else(|| credentials(headers, "token")).ok_or(Unauthorized)?;
-        self.check_platform(given.trim())
+        self.check_platform(bearer_token(headers).ok_or(Unauthorized)?)
     }
 
     fn check_platform(&self, given: &str) -> Result<Caller, Unauthorized> {
@@ -103,6 +105,11 @@ impl IntoResponse for Unauthorized {
 /// The one answer for a repository that is not there and for one that the caller may not see.
 pub(crate) fn missing(path: &RepoPath) -> Failure {
     Failure::not_found(format!("There is no repository {path} here, or you may not read it."))
+}
+
+/// The token of a request to the REST interface, in either of GitHub's ways.
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    credentials(headers, "bearer").or_else(|| credentials(headers, "token")).map(str::trim)
 }
 
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {

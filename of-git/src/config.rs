@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sdk::{ConfigError, Env};
+use sdk::id::Owner;
+use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 use url::Url;
+
+use crate::oauth::Client;
 
 /// The largest push when nothing else is said, in bytes.
 const MAX_PUSH: u64 = 512 * 1024 * 1024;
@@ -37,6 +40,12 @@ pub struct Config {
     pub platform_token: SecretString,
     /// `customers_path`: the tenant list that a new owner's login is added to.
     pub customers_path: Option<PathBuf>,
+    /// The client that signs people in here: `oauth_client_id`, `oauth_redirect_uri`, secret `of-client-secret`; all or none.
+    pub client: Option<Client>,
+    /// `first_owner`: gets the number 1 where nobody has a number yet.
+    pub first_owner: Option<Owner>,
+    /// `home_url`: where somebody goes who has signed in for nothing in particular.
+    pub home_url: Option<Url>,
     /// `git_program`: the git to run.
     pub git: PathBuf,
     /// `max_push_bytes`: the largest pack that is taken.
@@ -75,6 +84,9 @@ impl Config {
             token_key: secrets.token_key,
             platform_token: secrets.platform_token,
             customers_path: None,
+            client: None,
+            first_owner: None,
+            home_url: None,
             git: PathBuf::from("git"),
             max_push_bytes: MAX_PUSH,
             max_processes: MAX_PROCESSES,
@@ -95,6 +107,9 @@ impl Config {
         let public_url = reader.required::<Url>("git_public_url");
         let webhook_url = reader.required::<Url>("webhook_url");
         let customers_path = reader.optional::<PathBuf>("customers_path");
+        let client = read_client(&reader);
+        let first_owner = reader.optional::<Owner>("first_owner");
+        let home_url = reader.optional::<Url>("home_url");
         let git = reader.or::<PathBuf>("git_program", PathBuf::from("git"));
         let max_push_bytes = reader.or("max_push_bytes", MAX_PUSH);
         let max_processes = reader.or("max_git_processes", MAX_PROCESSES);
@@ -107,6 +122,9 @@ impl Config {
         let secrets = Secrets { webhook: webhook?, token_key: token_key?, platform_token: platform_token? };
         Ok(Self {
             customers_path: customers_path?,
+            client: client?,
+            first_owner: first_owner?,
+            home_url: home_url?,
             git: git?,
             max_push_bytes: max_push_bytes?,
             max_processes: max_processes?,
@@ -122,6 +140,23 @@ impl Config {
     }
 }
 
+/// The client, of which half is as wrong as a redirect address that is none.
+fn read_client(reader: &Reader<'_>) -> Result<Option<Client>, Invalid> {
+    let (id, redirect_uri) =
+        (reader.optional::<String>("oauth_client_id")?, reader.optional::<Url>("oauth_redirect_uri")?);
+    match (id, redirect_uri) {
+        (None, None) => Ok(None),
+        (Some(id), Some(url)) if matches!(url.scheme(), "http" | "https") && url.fragment().is_none() => {
+            Ok(Some(Client { id, secret: reader.secret("of-client-secret")?, redirect_uri: url.into() }))
+        }
+        (Some(_), Some(_)) => {
+            Err(reader.invalid("oauth_redirect_uri", "has to begin with http:// or https:// and have no #"))
+        }
+        (Some(_), None) => Err(reader.invalid("oauth_redirect_uri", "is needed with oauth_client_id")),
+        (None, Some(_)) => Err(reader.invalid("oauth_client_id", "is needed with oauth_redirect_uri")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +168,28 @@ mod tests {
         let text = error.to_string();
         for name in ["git_data_path", "git_public_url", "webhook_url", "max_push_bytes", "git-token-key"] {
             assert!(text.contains(name), "{name} is not in: {text}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_whole_or_none() {
+        let base = [("git_data_path", "/d"), ("git_public_url", "http://git.localhost"), ("webhook_url", "http://w")];
+        let secrets = ["github-webhook-secret", "git-token-key", "git-platform-token", "of-client-secret"];
+        let read = |more: &[(&str, &str)], count| {
+            let vars: Vec<_> = base.iter().chain(more).copied().collect();
+            Config::from_env(&Env::from_map(vars, secrets[..count].iter().map(|name| (*name, "s"))))
+        };
+        let (id, uri) = (("oauth_client_id", "ofc"), ("oauth_redirect_uri", "http://auth/oauth2/authorized"));
+        assert!(read(&[], 3).unwrap().client.is_none());
+        assert_eq!(read(&[id, uri], 4).unwrap().client.unwrap().redirect_uri, uri.1);
+        for (more, count, named) in [
+            (&[id][..], 4, "oauth_redirect_uri"),
+            (&[uri], 4, "oauth_client_id"),
+            (&[id, uri], 3, "of-client-secret"),
+            (&[id, ("oauth_redirect_uri", "ftp://x/")], 4, "oauth_redirect_uri"),
+        ] {
+            let error = read(more, count).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
         }
     }
 

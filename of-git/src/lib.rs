@@ -7,6 +7,7 @@ mod atomic_file;
 mod auth;
 mod body;
 mod checks;
+mod clock;
 mod commands;
 mod config;
 mod fetch;
@@ -14,16 +15,22 @@ mod follow;
 mod git;
 mod history;
 mod lines;
+mod login;
+mod oauth;
+mod organisations;
 mod outbox;
 mod owners;
+mod parameters;
 mod payload;
 mod pktline;
 mod plain;
 mod push;
 mod pushing;
+mod random;
 mod refs;
 mod reply;
 mod repositories;
+mod seal;
 mod smart;
 mod token;
 mod turns;
@@ -38,6 +45,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Secrets};
+pub use login::{LINK_SECONDS, login_link};
+pub use oauth::Client;
+pub use organisations::{Memberships, Organisations, Role, UnknownRole};
 pub use token::token;
 
 use app::App;
@@ -46,26 +56,55 @@ use app::App;
 const DRAIN: Duration = Duration::from_secs(20);
 /// The largest report about a commit, in bytes.
 const MAX_REPORT: usize = 1024 * 1024;
+/// The largest form of the pages, in bytes.
+const MAX_FORM: usize = 4096;
 
-/// Hosts repositories until `shutdown` is cancelled, then lets pushes that git is receiving come to their end.
+/// A git host whose data directory is open: the register of owners and the tenant list are as they should be.
+#[derive(Debug)]
+pub struct Host(Arc<App>);
+
+impl Host {
+    /// Opens the data directory. [`Host::serve`] serves until `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used or git is missing.
+    pub async fn open(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        let app = App::open(config, shutdown).await?;
+        if let Some(owner) = app.config.first_owner.as_ref().filter(|_| app.owners.is_empty()) {
+            app.owners.register_owner(owner).await.context("could not register the first owner")?;
+        }
+        Ok(Self(Arc::new(app)))
+    }
+
+    /// Hosts repositories until the shutdown, then lets pushes that git is receiving come to their end.
+    ///
+    /// # Errors
+    /// When pushes from before cannot be looked after, or the listener fails.
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+        let (app, shutdown) = (self.0.clone(), self.0.shutdown.clone());
+        announce::recover(&app).await.context("could not look after pushes from before")?;
+        let server =
+            axum::serve(listener, routes(app.clone())).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        let drained = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            ended = server.into_future() => ended.context("the git host's listener failed")?,
+            () = drained => tracing::warn!("some git clients did not end in time and are cut off"),
+        }
+        app.tasks.close();
+        let _ = tokio::time::timeout(DRAIN, app.tasks.wait()).await;
+        Ok(())
+    }
+}
+
+/// Opens the data directory and serves it.
 ///
 /// # Errors
-/// When the data directory cannot be used, git is missing, or the listener fails.
+/// As [`Host::open`] and [`Host::serve`].
 pub async fn serve(config: Config, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let app = Arc::new(App::open(config, shutdown.clone()).await?);
-    announce::recover(&app).await.context("could not look after pushes from before")?;
-    let server = axum::serve(listener, routes(app.clone())).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = server.into_future() => ended.context("the git host's listener failed")?,
-        () = drained => tracing::warn!("some git clients did not end in time and are cut off"),
-    }
-    app.tasks.close();
-    let _ = tokio::time::timeout(DRAIN, app.tasks.wait()).await;
-    Ok(())
+    Host::open(config, shutdown).await?.serve(listener).await
 }
 
 /// Every address that is served.
@@ -80,6 +119,14 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/repos/{owner}/{repo}/check-runs/{id}", patch(api::update_check_run))
         .route("/repos/{owner}/{repo}/commits/{sha}/check-runs", get(api::list_check_runs))
         .route("/repos/{owner}/{repo}/statuses/{sha}", post(api::create_status))
-        .layer(DefaultBodyLimit::max(MAX_REPORT));
-    axum::Router::new().merge(git).nest("/api/v3", api).route("/healthz", get(|| async { "OK\n" })).with_state(app)
+        .layer(DefaultBodyLimit::max(MAX_REPORT))
+        .merge(oauth::api());
+    let pages = login::routes().layer(DefaultBodyLimit::max(MAX_FORM));
+    axum::Router::new()
+        .merge(git)
+        .merge(pages)
+        .merge(oauth::routes())
+        .nest("/api/v3", api)
+        .route("/healthz", get(|| async { "OK\n" }))
+        .with_state(app)
 }

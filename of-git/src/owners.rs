@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file;
 
 /// Names of this host's own addresses, reserved besides the platform's.
-const RESERVED: [&str; 2] = ["api", "localhost"];
+const RESERVED: [&str; 4] = ["api", "localhost", "login", "logout"];
 
 /// True if no user may have this login.
 pub(crate) fn is_reserved(owner: &Owner) -> bool {
@@ -28,6 +28,13 @@ pub(crate) struct Known {
     pub(crate) repo_id: u64,
     /// The path with the repository's name as it was first pushed.
     pub(crate) path: RepoPath,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+/// What is known about an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) repositories: usize,
     pub(crate) created_at: DateTime<Utc>,
 }
 
@@ -88,17 +95,63 @@ impl Owners {
         atomic_file::blocking(move || this.register_now(&path)).await
     }
 
+    /// The number of an owner, given now if there is none, as somebody who signs in needs one before the first push.
+    pub(crate) async fn register_owner(&self, owner: &Owner) -> io::Result<u64> {
+        if let Some(number) = self.number(owner) {
+            return Ok(number);
+        }
+        let (this, owner) = (self.clone(), owner.clone());
+        atomic_file::blocking(move || {
+            this.change(
+                &owner,
+                |register| register.owners.get(&owner).map(|entry| entry.id),
+                |register| {
+                    register.add_owner(&owner, Utc::now());
+                },
+            )
+        })
+        .await
+    }
+
+    /// True if nobody has a number yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.register.lock().unwrap_or_else(PoisonError::into_inner).owners.is_empty()
+    }
+
+    /// The number of an owner who has one.
+    pub(crate) fn number(&self, owner: &Owner) -> Option<u64> {
+        let held = self.0.register.lock().unwrap_or_else(PoisonError::into_inner);
+        held.owners.get(owner).map(|entry| entry.id)
+    }
+
+    /// What is known about an owner.
+    pub(crate) fn about(&self, owner: &Owner) -> Option<About> {
+        let held = self.0.register.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = held.owners.get(owner)?;
+        Some(About { repositories: entry.repositories.len(), created_at: entry.created_at })
+    }
+
     fn register_now(&self, path: &RepoPath) -> io::Result<Known> {
+        self.change(&path.owner, |register| register.find(path), |register| register.add(path, Utc::now()))
+    }
+
+    /// What `find` finds; if that is nothing, after `add`, and then the new register is on disk.
+    fn change<T>(
+        &self,
+        owner: &Owner,
+        find: impl Fn(&Register) -> Option<T>,
+        add: impl FnOnce(&mut Register),
+    ) -> io::Result<T> {
         let mut held = self.0.register.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = held.find(path) {
-            return Ok(known);
+        if let Some(found) = find(&held) {
+            return Ok(found);
         }
         let mut next = held.clone();
-        next.add(path, Utc::now());
+        add(&mut next);
         atomic_file::write(&self.0.file, &serde_json::to_vec_pretty(&next)?)?;
         *held = next;
-        self.list_tenant(&path.owner)?;
-        held.find(path).ok_or_else(|| io::Error::other("the repository was not registered"))
+        self.list_tenant(owner)?;
+        find(&held).ok_or_else(|| io::Error::other("it was not registered"))
     }
 
     /// Brings the tenant list up to date with the register, in case the process died between the two.
@@ -126,12 +179,16 @@ impl Register {
         Some(Known { owner_id: owner.id, repo_id: repo.id, path, created_at: repo.created_at })
     }
 
-    fn add(&mut self, path: &RepoPath, now: DateTime<Utc>) {
-        if !self.owners.contains_key(&path.owner) {
+    fn add_owner(&mut self, owner: &Owner, now: DateTime<Utc>) {
+        if !self.owners.contains_key(owner) {
             self.last_owner_id += 1;
             let entry = Entry { id: self.last_owner_id, created_at: now, repositories: BTreeMap::new() };
-            self.owners.insert(path.owner.clone(), entry);
+            self.owners.insert(owner.clone(), entry);
         }
+    }
+
+    fn add(&mut self, path: &RepoPath, now: DateTime<Utc>) {
+        self.add_owner(&path.owner, now);
         self.last_repository_id += 1;
         let repo = Repository { id: self.last_repository_id, name: path.repo.clone(), created_at: now };
         if let Some(entry) = self.owners.get_mut(&path.owner) {
@@ -174,6 +231,23 @@ mod tests {
         assert_eq!(again.register(&path("dora/x")).await.unwrap().owner_id, 3);
     }
 
+    #[tokio::test]
+    async fn who_signs_in_before_the_first_push_keeps_the_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, customers) = (folder.path().join("owners.json"), folder.path().join("customers"));
+        let owners = Owners::open(file.clone(), Some(customers.clone())).unwrap();
+        let alice: Owner = "alice".parse().unwrap();
+        assert_eq!((owners.number(&alice), owners.about(&alice)), (None, None));
+        assert!(owners.is_empty());
+        assert_eq!(owners.register_owner(&alice).await.unwrap(), 1);
+        assert_eq!(owners.register_owner(&alice).await.unwrap(), 1);
+        assert_eq!(std::fs::read_to_string(&customers).unwrap(), "alice\n");
+        let again = Owners::open(file, None).unwrap();
+        assert_eq!((again.number(&alice), again.is_empty()), (Some(1), false));
+        assert_eq!(again.register(&path("alice/hello")).await.unwrap().owner_id, 1);
+        assert_eq!(again.about(&alice).unwrap().repositories, 1);
+    }
+
     #[test]
     fn a_damaged_register_stops_the_start_and_is_named() {
         let folder = tempfile::tempdir().unwrap();
@@ -185,7 +259,7 @@ mod tests {
 
     #[test]
     fn parts_of_the_platform_are_no_logins() {
-        for login in ["System", "git", "auth", "www", "api", "localhost"] {
+        for login in ["System", "git", "auth", "www", "api", "localhost", "login"] {
             assert!(is_reserved(&login.parse().unwrap()), "{login}");
         }
         assert!(!is_reserved(&"alice".parse().unwrap()));

@@ -295,6 +295,6 @@ async fn a_slow_handshake_is_cut_off() {
         let mut answer = Vec::new();
         let _ = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("it is cut off");
     }
-    assert_eq!(Counters::get(&router.edge.counters().timeouts), 3);
+    until("they are counted", async || Counters::get(&router.edge.counters().timeouts) == 3).await;
     router.stop().await;
 }

@@ -4,19 +4,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use sdk::id::Owner;
+use secrecy::ExposeSecret;
 
 use crate::data_dir::DataDir;
 use crate::instance::Record;
+use crate::login_link;
 use crate::terminal::{FAINT, STRONG, duration};
 
 /// What is where, and what to type next.
-pub fn render(record: &Record, data: &DataDir, owner: &Owner, took: Duration) -> String {
+///
+/// # Errors
+/// When the key of login links cannot be read.
+pub fn render(record: &Record, data: &DataDir, owner: &Owner, took: Duration) -> anyhow::Result<String> {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = data.root().strip_prefix(&here).unwrap_or(data.root());
-    text(record, shown, owner, &duration(took))
+    let link = login_link::make(data, record, owner)?;
+    Ok(text(record, shown, owner, link.expose_secret(), &duration(took)))
 }
 
-fn text(record: &Record, data: &Path, owner: &Owner, took: &str) -> String {
+fn text(record: &Record, data: &Path, owner: &Owner, link: &str, took: &str) -> String {
     let data = data.display();
     format!(
         "
@@ -26,6 +32,10 @@ fn text(record: &Record, data: &Path, owner: &Owner, took: &str) -> String {
   Git        {git}/<owner>/<repository>.git
   Gateway    {gateway}   {FAINT}user admin; `ofc password` shows how to log in{FAINT:#}
   Log        {data}/ofc.log
+
+Sign in as {owner}, once and within 15 minutes {FAINT}(`ofc login-link` makes another link){FAINT:#}:
+
+    {STRONG}{link}{STRONG:#}
 
 Next, in a git repository with a stack.yml:
 
@@ -54,7 +64,8 @@ mod tests {
     #[test]
     fn it_says_what_is_where_and_what_to_do() {
         let record = Record::sample();
-        let text = text(&record, Path::new(".ofc"), &example_owner(Some("Alice")), "340 ms");
+        let link = "http://git.localhost:8000/login/link/alice.1.2.3";
+        let text = text(&record, Path::new(".ofc"), &example_owner(Some("Alice")), link, "340 ms");
         insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r"
 
         OpenFaaS Cloud is up (340 ms)
@@ -63,6 +74,10 @@ mod tests {
           Git        http://git.localhost:8000/<owner>/<repository>.git
           Gateway    http://127.0.0.1:8080   user admin; `ofc password` shows how to log in
           Log        .ofc/ofc.log
+
+        Sign in as alice, once and within 15 minutes (`ofc login-link` makes another link):
+
+            http://git.localhost:8000/login/link/alice.1.2.3
 
         Next, in a git repository with a stack.yml:
 

@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, demo, doctor, down, git_credential, link, logs, ls, password, status, token, up};
+use crate::commands::{
+    completions, demo, doctor, down, git_credential, link, login, login_link, logout, logs, ls, org, password, status,
+    token, up, whoami,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +35,16 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make `git push` in this repository deploy it
     Link(link::Link),
+    /// Sign in at a platform, in a browser, and keep an API token for it
+    Login(login::Login),
+    /// Revoke that token and forget it
+    Logout(logout::Logout),
+    /// Say who you are at a platform
+    Whoami(whoami::Whoami),
+    /// Print a link that signs an owner in, once
+    LoginLink(login_link::LoginLink),
+    /// Say who belongs to which organisation
+    Org(org::Org),
     /// List the functions that are deployed
     Ls(ls::Ls),
     /// Show what a function writes
@@ -61,6 +74,11 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Link(link) => link.run(),
+            Command::Login(login) => login.run(),
+            Command::Logout(logout) => logout.run(),
+            Command::Whoami(whoami) => whoami.run(),
+            Command::LoginLink(link) => link.run(),
+            Command::Org(org) => org.run(),
             Command::Ls(ls) => ls.run(),
             Command::Logs(logs) => logs.run(),
             Command::Status(status) => status.run(),

@@ -53,6 +53,11 @@ impl Record {
         self.url("git")
     }
 
+    /// The public address of of-auth, where people sign in.
+    pub fn auth_url(&self) -> String {
+        self.url("auth.system")
+    }
+
     /// The gateway's address.
     pub fn gateway_url(&self) -> String {
         format!("http://{}", self.gateway)

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 pub mod banner;
 pub mod cli;
 pub mod commands;
@@ -14,6 +15,7 @@ pub mod instance;
 pub mod launch;
 pub mod locate;
 pub mod logging;
+pub mod login_link;
 pub mod platform;
 pub mod removal;
 pub mod report;

@@ -24,13 +24,15 @@ pub const BUILDER: &str = "builder-payload-secret";
 pub const GIT_TOKEN_KEY: &str = "git-token-key";
 /// By which the platform's functions read from and report to the git host.
 pub const GIT_PLATFORM: &str = "git-platform-token";
+/// By which of-auth, which signs people in, is known to the git host.
+pub const AUTH_CLIENT: &str = "of-client-secret";
 
 /// The gateway's user, as `faas-cli login` assumes it.
 const ADMIN: &str = "admin";
 /// 256 bits cannot be guessed.
 const RANDOM_BYTES: usize = 32;
 /// Random secrets, by file name.
-const GENERATED: [&str; 6] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, GIT_PLATFORM];
+const GENERATED: [&str; 7] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, GIT_PLATFORM, AUTH_CLIENT];
 
 /// The secrets of one data directory.
 #[derive(Debug, Clone)]

@@ -45,7 +45,7 @@ pub(super) fn write(out: &mut Vec<u8>, time: &[u8], record: &Record, seconds: f6
         text(out, host.as_bytes());
     }
     out.extend_from_slice(b",\"path\":");
-    text(out, record.uri.path().as_bytes());
+    text(out, crate::route::shown(record.uri.path()).as_bytes());
     let received = record.received.load(Ordering::Relaxed);
     // Writing to a vector does not fail.
     let _ = write!(

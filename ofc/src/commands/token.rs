@@ -1,11 +1,9 @@
 //! `ofc token`.
 
 use clap::Args;
-use sdk::id::Owner;
 use secrecy::ExposeSecret;
 
 use crate::locate::Which;
-use crate::report::Trouble;
 use crate::secrets::{GIT_TOKEN_KEY, Secrets};
 use crate::terminal::{WARNING, print};
 
@@ -26,14 +24,7 @@ pub struct Token {
 
 impl Token {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let owner: Owner = self.owner.parse().map_err(|cause| {
-            Trouble::usage(format!("'{}' is no owner", self.owner)).hint("for example: ofc token alice").because(cause)
-        })?;
-        if sdk::reserved::is_login(&owner) {
-            return Err(Trouble::usage(format!("'{owner}' is a name of the platform"))
-                .hint("choose another owner")
-                .into());
-        }
+        let owner = super::tenant(&self.owner, "ofc token alice")?;
         let key = Secrets::existing(self.which.data()?.secrets()).get(GIT_TOKEN_KEY)?;
         anstream::eprintln!(
             "{WARNING}warning:{WARNING:#} whoever has this token deploys as {owner}; it is valid until the file secrets/{GIT_TOKEN_KEY} changes"

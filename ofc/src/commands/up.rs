@@ -47,7 +47,7 @@ pub struct Up {
     /// Where the platform keeps everything
     #[arg(long, value_name = "DIR", env = "OFC_DATA", hide_env_values = true, default_value = DEFAULT)]
     data: PathBuf,
-    /// Whose name the first lines use in their example [default: yours]
+    /// Whose name the first lines use, and who is the operator of a new platform [default: yours]
     #[arg(long, value_name = "NAME")]
     owner: Option<Owner>,
     /// Remove the functions' containers, network and images at the end
@@ -86,7 +86,7 @@ impl Up {
         let step = Step::begin("Starting the platform");
         let record = super::block_on(launch::start(data, &self.arguments()))?;
         drop(step);
-        print(&banner::render(&record, data, &self.owner(), started.elapsed()))?;
+        print(&banner::render(&record, data, &self.owner(), started.elapsed())?)?;
         Ok(print("Stop it with `ofc down`.\n")?)
     }
 
@@ -95,7 +95,7 @@ impl Up {
         let mut arguments: Vec<OsString> =
             ["--port", &self.port.to_string(), "--gateway-port", &self.gateway_port.to_string()]
                 .into_iter()
-                .chain(["--domain", &self.domain, "--log-format", format])
+                .chain(["--domain", &self.domain, "--log-format", format, "--owner", self.owner().as_str()])
                 .map(OsString::from)
                 .collect();
         if let Some(port) = self.metrics_port {
@@ -128,6 +128,7 @@ impl Up {
         let options = Options {
             data: data.clone(),
             domain: self.domain.clone(),
+            owner: self.owner(),
             port: self.port,
             gateway_port: self.gateway_port,
             metrics_port: self.metrics_port,
@@ -137,7 +138,7 @@ impl Up {
         if !self.unlisted {
             locate::remember(&env, &data);
         }
-        print(&banner::render(platform.record(), &data, &self.owner(), started.elapsed()))?;
+        print(&banner::render(platform.record(), &data, &self.owner(), started.elapsed())?)?;
         tracing::info!(data = %data.root().display(), router = %platform.record().router, "The platform is up");
         let ended = platform.run(stop).await;
         locate::forget(&env, &data);

@@ -1,5 +1,6 @@
-//! The whole platform in one process: gateway with every function, builder, git host and router.
+//! The whole platform in one process: gateway with every function, builder, git host, of-auth and router.
 
+mod auth;
 mod functions;
 mod listeners;
 mod services;
@@ -7,6 +8,7 @@ mod variables;
 
 use std::net::SocketAddr;
 
+use sdk::id::Owner;
 use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::{DataDir, private_dir};
@@ -27,6 +29,8 @@ pub struct Options {
     pub data: DataDir,
     /// The domain below which functions are served.
     pub domain: String,
+    /// Who is registered first, where nobody is registered yet.
+    pub owner: Owner,
     /// The router's port; 0 for any.
     pub port: u16,
     /// The gateway's port; 0 for any.
@@ -50,7 +54,7 @@ impl Platform {
     /// # Errors
     /// When a port is taken, the data directory is in use or unusable, or the engine does not answer.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let Options { data, domain, port, gateway_port, metrics_port } = options;
+        let Options { data, domain, owner, port, gateway_port, metrics_port } = options;
         let lock = Lock::take(&data)?;
         let listeners = Listeners::bind(port, gateway_port, metrics_port).await?;
         let record = Record {
@@ -62,7 +66,7 @@ impl Platform {
             git: listeners.git_address,
         };
         let variables = prepare(&data, &record, &listeners)?;
-        let services = Services::start(&data, &record, variables, listeners).await?;
+        let services = Services::start(&data, &record, owner, variables, listeners).await?;
         record.write(&data)?;
         Ok(Self { record, services, data, _lock: lock })
     }
@@ -94,7 +98,7 @@ fn prepare(data: &DataDir, record: &Record, listeners: &Listeners) -> anyhow::Re
     };
     // What a killed platform was working on is done again from the queue, in a directory of its own.
     let _ = std::fs::remove_dir_all(data.work());
-    for folder in [data.gateway(), data.git(), data.pipeline_logs(), data.work()] {
+    for folder in [data.gateway(), data.git(), data.auth(), data.pipeline_logs(), data.work()] {
         private_dir(&folder).map_err(|cause| unusable(&folder, cause))?;
     }
     let customers = data.customers();
