@@ -124,7 +124,7 @@ fn event(record: &Record, seconds: f64) {
     tracing::info!(
         method = %record.method,
         host = record.host.as_ref().and_then(|h| h.to_str().ok()),
-        path = record.uri.path(),
+        path = crate::route::shown(record.uri.path()),
         status = record.status,
         seconds,
         client = record.slot.address.to_str().unwrap_or_default(),
