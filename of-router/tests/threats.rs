@@ -1,7 +1,5 @@
 //! One test per weakness of the original's edge that concerns the router, named after it.
 
-#![expect(clippy::unwrap_used, reason = "test helpers")]
-
 mod support;
 
 use support::auth::{Auth, Manner, person};

@@ -32,6 +32,9 @@ pub(crate) enum Mood {
     Text(&'static str),
 }
 
+/// An owner's number, and a function's annotations.
+type More = (u64, Vec<(&'static str, &'static str)>);
+
 /// One request that reached a function.
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
@@ -45,7 +48,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) labels: Arc<Mutex<HashMap<String, Option<&'static str>>>>,
     /// What is more to a function than its owner's login: the owner's number, and annotations.
-    pub(crate) more: Arc<Mutex<HashMap<String, (u64, Vec<(&'static str, &'static str)>)>>>,
+    pub(crate) more: Arc<Mutex<HashMap<String, More>>>,
     pub(crate) mood: Arc<Mutex<Mood>>,
     pub(crate) questions: Arc<Mutex<Vec<String>>>,
     pub(crate) reached: Arc<Mutex<Vec<Reached>>>,
