@@ -46,6 +46,9 @@ pub(crate) enum Mood {
     Text(&'static str),
 }
 
+/// An owner's number, and a function's annotations.
+type More = (u64, Vec<(&'static str, &'static str)>);
+
 /// One request that reached a function.
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
