@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_file;
 
 /// Names of this host's own addresses, reserved besides the platform's.
-const RESERVED: [&str; 2] = ["api", "localhost"];
+const RESERVED: [&str; 4] = ["api", "localhost", "login", "logout"];
 
 /// True if no user may have this login.
 pub(crate) fn is_reserved(owner: &Owner) -> bool {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn parts_of_the_platform_are_no_logins() {
-        for login in ["System", "git", "auth", "www", "api", "localhost"] {
+        for login in ["System", "git", "auth", "www", "api", "localhost", "login"] {
             assert!(is_reserved(&login.parse().unwrap()), "{login}");
         }
         assert!(!is_reserved(&"alice".parse().unwrap()));

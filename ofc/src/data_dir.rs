@@ -104,6 +104,11 @@ impl DataDir {
         self.root.join("git")
     }
 
+    /// of-auth's sessions, API tokens and signing keys.
+    pub fn auth(&self) -> PathBuf {
+        self.root.join("auth")
+    }
+
     /// Build logs.
     pub fn pipeline_logs(&self) -> PathBuf {
         self.root.join("logs")

@@ -178,7 +178,7 @@ impl Platform {
 
     /// The git host's address.
     pub fn git_host(&self) -> SocketAddr {
-        self.inner(404)
+        self.address("git")
     }
 
     fn inner(&self, status: u16) -> SocketAddr {

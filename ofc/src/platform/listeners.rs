@@ -19,6 +19,8 @@ pub(super) struct Listeners {
     pub(super) builder_address: SocketAddr,
     pub(super) git: TcpListener,
     pub(super) git_address: SocketAddr,
+    pub(super) auth: TcpListener,
+    pub(super) auth_address: SocketAddr,
     pub(super) metrics: Option<TcpListener>,
 }
 
@@ -28,6 +30,7 @@ impl Listeners {
         let (gateway, gateway_address) = bind(gateway_port, "--gateway-port").await?;
         let (builder, builder_address) = bind(0, "").await?;
         let (git, git_address) = bind(0, "").await?;
+        let (auth, auth_address) = bind(0, "").await?;
         let metrics = match metrics_port {
             Some(port) => Some(bind(port, "--metrics-port").await?.0),
             None => None,
@@ -41,6 +44,8 @@ impl Listeners {
             builder_address,
             git,
             git_address,
+            auth,
+            auth_address,
             metrics,
         })
     }
@@ -84,7 +89,7 @@ mod tests {
     async fn port_0_takes_free_ones() {
         let listeners = Listeners::bind(0, 0, None).await.unwrap();
         let ports =
-            [listeners.router_address, listeners.gateway_address, listeners.builder_address, listeners.git_address];
+            [listeners.router_address, listeners.gateway_address, listeners.git_address, listeners.auth_address];
         assert!(ports.iter().all(|address| address.port() != 0 && address.ip().is_loopback()));
     }
 }

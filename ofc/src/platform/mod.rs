@@ -1,5 +1,6 @@
-//! The whole platform in one process: gateway with every function, builder, git host and router.
+//! The whole platform in one process: gateway with every function, builder, git host, of-auth and router.
 
+mod auth;
 mod functions;
 mod listeners;
 mod services;
@@ -97,7 +98,7 @@ fn prepare(data: &DataDir, record: &Record, listeners: &Listeners) -> anyhow::Re
     };
     // What a killed platform was working on is done again from the queue, in a directory of its own.
     let _ = std::fs::remove_dir_all(data.work());
-    for folder in [data.gateway(), data.git(), data.pipeline_logs(), data.work()] {
+    for folder in [data.gateway(), data.git(), data.auth(), data.pipeline_logs(), data.work()] {
         private_dir(&folder).map_err(|cause| unusable(&folder, cause))?;
     }
     let customers = data.customers();

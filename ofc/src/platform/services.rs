@@ -1,5 +1,6 @@
 //! The parts that listen, and the order in which they end.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,24 +10,21 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::functions;
+use super::{auth, functions};
 use super::listeners::Listeners;
 use super::variables::Variables;
 use crate::data_dir::DataDir;
 use crate::instance::Record;
-use crate::secrets::{AUTH_CLIENT, BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, WEBHOOK};
+use crate::secrets::{BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, PAYLOAD, WEBHOOK};
 
 /// How long requests from outside may take to end.
 const FRONT_LIMIT: Duration = Duration::from_secs(3);
 /// How long work of the pipeline may take to end. What is cut off is in the queue, and done again.
 const BACK_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the git host knows of-auth as.
-const AUTH_CLIENT_ID: &str = "openfaas-cloud";
-
 type Ended = (&'static str, anyhow::Result<()>);
 
-/// Four servers in this process.
+/// Five servers in this process.
 pub(super) struct Services {
     front: JoinSet<Ended>,
     back: JoinSet<Ended>,
@@ -49,7 +47,8 @@ impl Services {
         // Opened before the others start: it writes the tenant list that they read.
         let git = of_git::Host::open(git_config(data, record, owner, &variables)?, stop_front.clone()).await;
         let git = git.context("the git host cannot start")?;
-        let router = router_config(record, &variables)?;
+        let auth = auth::config(data, record, &variables).await?;
+        let router = router_config(record, listeners.auth_address, &variables)?;
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
         if let Some(listener) = listeners.metrics {
             tracing::info!(address = %listener.local_addr()?, "Metrics are served.");
@@ -62,6 +61,8 @@ impl Services {
         let stop = stop_back.clone();
         back.spawn(async move { ("builder", of_builder::serve(builder, listeners.builder, stop).await) });
         front.spawn(async move { ("git host", git.serve(listeners.git).await) });
+        let stop = stop_front.clone();
+        front.spawn(async move { ("auth service", of_auth::serve(auth, listeners.auth, stop).await) });
         let stop = stop_front.clone();
         front.spawn(async move { ("router", of_router::serve(router, listeners.router, stop).await) });
         Ok(Self { front, back, stop_front, stop_back })
@@ -153,20 +154,19 @@ fn git_config(data: &DataDir, record: &Record, owner: Owner, variables: &Variabl
     let mut config = of_git::Config::new(data.git(), record.git_url().parse()?, webhook, secrets);
     config.customers_path = Some(data.customers());
     config.first_owner = Some(owner);
-    config.client = Some(of_git::Client {
-        id: AUTH_CLIENT_ID.to_owned(),
-        secret: variables.secret(AUTH_CLIENT)?,
-        redirect_uri: format!("{}/oauth2/authorized", record.auth_url()),
-    });
+    config.client = Some(auth::client(record, variables)?);
     config.home_url = Some(format!("{}/", record.auth_url()).parse()?);
     Ok(config)
 }
 
-fn router_config(record: &Record, variables: &Variables) -> anyhow::Result<of_router::Config> {
+fn router_config(record: &Record, auth: SocketAddr, variables: &Variables) -> anyhow::Result<of_router::Config> {
     let domain = record.domain.parse().context("--domain cannot be used")?;
     let (user, password) = variables.gateway_login()?;
     let mut config = of_router::Config::new(domain, record.gateway_url().parse()?, user, password);
     config.git_url = Some(format!("http://{}", record.git).parse()?);
+    config.auth_url = Some(format!("http://{auth}").parse()?);
+    config.auth_public_url = Some(record.auth_url().parse()?);
+    config.payload_secret = Some(variables.secret(PAYLOAD)?);
     Ok(config)
 }
 

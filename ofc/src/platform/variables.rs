@@ -49,11 +49,20 @@ impl Variables {
 
     /// The environment of a part that may have these secrets, each under the name that the part uses.
     pub(super) fn env(&self, secrets: &[(&str, &str)]) -> anyhow::Result<Env> {
+        self.env_with(Vec::new(), secrets)
+    }
+
+    /// The same, with variables that no other part has.
+    pub(super) fn env_with(
+        &self,
+        variables: Vec<(&'static str, String)>,
+        secrets: &[(&str, &str)],
+    ) -> anyhow::Result<Env> {
         let mut given = Vec::new();
         for (name, file) in secrets {
             given.push(((*name).to_owned(), self.secrets.get(file)?.expose_secret().to_owned()));
         }
-        Ok(Env::from_map(self.shared.iter().cloned(), given))
+        Ok(Env::from_map(self.shared.iter().cloned().chain(variables), given))
     }
 
     /// One secret.

@@ -1,0 +1,40 @@
+//! of-auth, which knows people by the platform's own git host.
+
+use anyhow::Context;
+
+use super::variables::Variables;
+use crate::data_dir::DataDir;
+use crate::instance::Record;
+use crate::secrets::{AUTH_CLIENT, PAYLOAD};
+
+/// What the git host knows of-auth as.
+const CLIENT_ID: &str = "openfaas-cloud";
+/// The number of who was registered first, when the platform was new: the one who started it.
+const FIRST_OWNER: u64 = 1;
+
+/// of-auth as the git host knows it.
+pub(super) fn client(record: &Record, variables: &Variables) -> anyhow::Result<of_git::Client> {
+    Ok(of_git::Client {
+        id: CLIENT_ID.to_owned(),
+        secret: variables.secret(AUTH_CLIENT)?,
+        redirect_uri: format!("{}/oauth2/authorized", record.auth_url()),
+    })
+}
+
+/// What of-auth is told. The tenant list has to be there already.
+pub(super) async fn config(data: &DataDir, record: &Record, variables: &Variables) -> anyhow::Result<of_auth::Config> {
+    let own = vec![
+        ("domain", record.domain.clone()),
+        ("auth_public_url", record.auth_url()),
+        ("data_dir", data.auth().to_string_lossy().into_owned()),
+        ("oauth_provider", "github".to_owned()),
+        ("oauth_provider_label", "the git host".to_owned()),
+        ("oauth_provider_base_url", record.git_url()),
+        // By address: not every resolver knows the names below the domain.
+        ("oauth_provider_internal_url", format!("http://{}", record.git)),
+        ("client_id", CLIENT_ID.to_owned()),
+        ("operators", format!("git.{}/{FIRST_OWNER}", record.domain)),
+    ];
+    let env = variables.env_with(own, &[("payload-secret", PAYLOAD), ("of-client-secret", AUTH_CLIENT)])?;
+    of_auth::Config::from_env(&env).await.context("the auth service is not configured rightly")
+}
