@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, doctor, down, git_credential, link, login_link, logs, ls, org, password, status, token, up,
+    completions, demo, doctor, down, git_credential, link, login, login_link, logout, logs, ls, org, password, status,
+    token, up, whoami,
 };
 
 const EXAMPLES: &str = "\
@@ -34,6 +35,12 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make `git push` in this repository deploy it
     Link(link::Link),
+    /// Sign in at a platform, in a browser, and keep an API token for it
+    Login(login::Login),
+    /// Revoke that token and forget it
+    Logout(logout::Logout),
+    /// Say who you are at a platform
+    Whoami(whoami::Whoami),
     /// Print a link that signs an owner in, once
     LoginLink(login_link::LoginLink),
     /// Say who belongs to which organisation
@@ -67,6 +74,9 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Link(link) => link.run(),
+            Command::Login(login) => login.run(),
+            Command::Logout(logout) => logout.run(),
+            Command::Whoami(whoami) => whoami.run(),
             Command::LoginLink(link) => link.run(),
             Command::Org(org) => org.run(),
             Command::Ls(ls) => ls.run(),

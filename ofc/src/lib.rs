@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 pub mod banner;
 pub mod cli;
 pub mod commands;

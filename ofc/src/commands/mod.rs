@@ -6,7 +6,9 @@ pub mod doctor;
 pub mod down;
 pub mod git_credential;
 pub mod link;
+pub mod login;
 pub mod login_link;
+pub mod logout;
 pub mod logs;
 pub mod ls;
 pub mod org;
@@ -14,6 +16,7 @@ pub mod password;
 pub mod status;
 pub mod token;
 pub mod up;
+pub mod whoami;
 
 use anyhow::Context;
 use sdk::gateway::Gateway;

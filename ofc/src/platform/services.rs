@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{auth, functions};
 use super::listeners::Listeners;
 use super::variables::Variables;
+use super::{auth, functions};
 use crate::data_dir::DataDir;
 use crate::instance::Record;
 use crate::secrets::{BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, PAYLOAD, WEBHOOK};
