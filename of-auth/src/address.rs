@@ -81,7 +81,9 @@ impl Addresses {
             "system" => Some(Site::System),
             "auth.system" => Some(Site::Auth),
             // An owner has one form; any other spelling is nobody's host.
-            label => label.parse().ok().filter(|owner: &Owner| owner.as_str() == label && !reserved(owner)).map(Site::Owner),
+            label => {
+                label.parse().ok().filter(|owner: &Owner| owner.as_str() == label && !reserved(owner)).map(Site::Owner)
+            }
         }
     }
 

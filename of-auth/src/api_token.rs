@@ -61,7 +61,8 @@ impl Wanted {
 
 /// Controls, and marks that turn the direction of text: a name is shown to whoever confirms it.
 fn hidden(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A new token: its text, which is shown once, the hash under which it is kept, and what is known of it.

@@ -108,7 +108,7 @@ impl App {
 }
 
 fn by_role(claims: &mut Claims) {
-    claims.who.organisations.sort_by(|one, other| other.role.cmp(&one.role));
+    claims.who.organisations.sort_by_key(|organisation| std::cmp::Reverse(organisation.role));
 }
 
 /// An owner's host learns of no other organisation than itself.

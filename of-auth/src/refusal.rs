@@ -1,8 +1,8 @@
 //! The one place that turns what went wrong with a page into a status and a sentence.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{HeaderValue, RETRY_AFTER};
 use http::StatusCode;
+use http::header::{HeaderValue, RETRY_AFTER};
 use sdk::failure::chain;
 
 use crate::issue::No;
@@ -35,7 +35,9 @@ pub(crate) enum Refusal {
     /// Somebody, as the trail names it, whom the installation does not admit.
     #[error("{}", cause.public())]
     NotAdmitted { person: String, cause: NotAdmitted },
-    #[error("The session could not be brought to this host: this took more than a minute, or was done already. Begin anew.")]
+    #[error(
+        "The session could not be brought to this host: this took more than a minute, or was done already. Begin anew."
+    )]
     TicketOver,
     #[error("This was not asked for on this page itself. Open the page and press the button there.")]
     CrossSite,
@@ -103,7 +105,8 @@ impl Refusal {
         } else {
             tracing::info!(status = status.as_u16(), cause, "A page was refused: {self}");
         }
-        let message = Message { title: "Not signed in", sentence: &self.to_string(), again: self.again().then_some(login) };
+        let message =
+            Message { title: "Not signed in", sentence: &self.to_string(), again: self.again().then_some(login) };
         let mut response = pages::page(status, &message);
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));

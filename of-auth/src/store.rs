@@ -21,8 +21,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub(crate) use devices::{Device, LIFETIME as DEVICE_LIFETIME, PAUSE as DEVICE_PAUSE, Polled};
 pub(crate) use keys::StoredKey;
 pub(crate) use logins::PendingLogin;
-pub(crate) use people::subject;
 use people::forget_people;
+pub(crate) use people::subject;
 pub(crate) use sessions::{Session, SessionRules, Which};
 pub(crate) use tickets::Ticket;
 pub(crate) use tokens::{ApiToken, PER_PERSON as TOKENS_PER_PERSON, words};
@@ -106,7 +106,9 @@ impl Store {
 
 /// Leaves the newest `most` rows of a table.
 fn bound(file: &Transaction<'_>, table: &str, most: usize) -> rusqlite::Result<usize> {
-    let oldest = format!("DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT -1 OFFSET ?1)");
+    let oldest = format!(
+        "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid DESC LIMIT -1 OFFSET ?1)"
+    );
     file.execute(&oldest, [i64::try_from(most).unwrap_or(i64::MAX)])
 }
 

@@ -118,7 +118,8 @@ pub(crate) async fn token(
     let (error, description) = match polled {
         Polled::Token(token) => {
             let (name, scopes) = (&token.name, words(&token.scopes));
-            app.audit.note(token.subject.clone(), format!("The command line '{name}' got its API token for: {scopes}."));
+            app.audit
+                .note(token.subject.clone(), format!("The command line '{name}' got its API token for: {scopes}."));
             return Ok(Json(Given {
                 access_token: made.text.expose_secret().to_owned(),
                 token_type: "bearer",

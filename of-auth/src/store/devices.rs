@@ -60,10 +60,8 @@ impl Store {
             let sql = "INSERT INTO devices (device, code, name, scopes, client, expires, pause, polled, state) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0) ON CONFLICT DO NOTHING";
             let scopes = words(&device.scopes);
-            let kept = file.execute(
-                sql,
-                params![hash, device.code, device.name, scopes, device.client, device.expires, PAUSE],
-            )?;
+            let kept = file
+                .execute(sql, params![hash, device.code, device.name, scopes, device.client, device.expires, PAUSE])?;
             bound(file, "devices", MOST)?;
             Ok(kept == 1)
         })

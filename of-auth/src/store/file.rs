@@ -30,8 +30,7 @@ pub(super) fn open(folder: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(&path).map_err(failed)?;
     settings(&connection).map_err(failed)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let verdict: String =
-        transaction.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    let verdict: String = transaction.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if verdict != "ok" {
         return Err(StoreError::Damaged { path, detail: verdict });
     }

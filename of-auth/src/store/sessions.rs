@@ -59,7 +59,8 @@ impl Store {
                 "INSERT INTO sessions (sid, subject, agent, created, seen) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![session.sid, session.subject, session.agent, session.created, session.seen],
             )?;
-            let crowded = "SELECT sid FROM sessions WHERE subject = ?1 ORDER BY seen DESC, rowid DESC LIMIT -1 OFFSET ?2";
+            let crowded =
+                "SELECT sid FROM sessions WHERE subject = ?1 ORDER BY seen DESC, rowid DESC LIMIT -1 OFFSET ?2";
             let sids = names(file, crowded, params![session.subject, PER_PERSON])?;
             end(file, sids, now, rules)
         })
@@ -67,7 +68,12 @@ impl Store {
     }
 
     /// A session that has not ended.
-    pub(crate) async fn session(&self, sid: &str, now: u64, rules: SessionRules) -> Result<Option<Session>, StoreError> {
+    pub(crate) async fn session(
+        &self,
+        sid: &str,
+        now: u64,
+        rules: SessionRules,
+    ) -> Result<Option<Session>, StoreError> {
         let sid = sid.to_owned();
         let found = self
             .run(move |file| file.query_row("SELECT * FROM sessions WHERE sid = ?1", [sid], read).optional())

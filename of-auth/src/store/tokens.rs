@@ -65,8 +65,7 @@ impl Store {
         let (id, subject) = (id.to_owned(), subject.to_owned());
         self.run(move |file| {
             let sql = "DELETE FROM tokens WHERE id = ?1 AND subject = ?2 RETURNING name";
-            let name: Option<String> =
-                file.query_row(sql, params![id, subject], |row| row.get(0)).optional()?;
+            let name: Option<String> = file.query_row(sql, params![id, subject], |row| row.get(0)).optional()?;
             let until = now.saturating_add(REMEMBERED);
             if name.is_some() {
                 sessions::note(file, &id, until)?;
