@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use sdk::{ConfigError, Env};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::auth::AuthConfig;
+use crate::customs::CustomDomains;
 use crate::domain::Domain;
+use crate::hosts::DnsServer;
 
 /// The configuration of the router.
 #[derive(Debug, Clone)]
@@ -39,6 +43,20 @@ pub struct Config {
     pub max_connections: usize,
     /// How long the gateway's word about whose a function is counts.
     pub owner_cache: Duration,
+    /// `auth_url`: of-auth; scheme, host and port only. Without it nobody can sign in, and what is not public is closed.
+    pub auth_url: Option<Url>,
+    /// `auth_public_url`: of-auth's public address, which it writes into tokens; by default made of the scheme and the domain.
+    pub auth_public_url: Option<Url>,
+    /// Secret `payload-secret`, needed with `auth_url`: under it the router speaks to of-auth and tells functions who calls.
+    pub payload_secret: Option<SecretString>,
+    /// How long of-auth may say nothing before no token is believed without asking it.
+    pub auth_silence: Duration,
+    /// `custom_domains`: hosts that the operator gives to functions, such as `www.alice.com=alice/shop`.
+    pub custom_domains: CustomDomains,
+    /// `dns_server`: who is asked whether a function may have the hosts that it asks for; without it none may.
+    pub dns_server: Option<DnsServer>,
+    /// How often functions are looked through for hosts that they ask for.
+    pub domains_every: Duration,
 }
 
 impl Config {
@@ -64,6 +82,13 @@ impl Config {
             max_git_body_bytes: 4 << 30,
             max_connections: 10_000,
             owner_cache: Duration::from_secs(1),
+            auth_url: None,
+            auth_public_url: None,
+            payload_secret: None,
+            auth_silence: Duration::from_secs(3 * session::protocol::ALIVE_SECONDS),
+            custom_domains: CustomDomains::default(),
+            dns_server: None,
+            domains_every: Duration::from_secs(5),
         }
     }
 
@@ -88,6 +113,19 @@ impl Config {
         let max_body_bytes = reader.or("max_body_bytes", nothing.max_body_bytes);
         let max_git_body_bytes = reader.or("max_git_body_bytes", nothing.max_git_body_bytes);
         let max_connections = reader.or("max_connections", nothing.max_connections);
+        let auth_url = reader.optional::<Url>("auth_url");
+        let auth_public_url = reader.optional::<Url>("auth_public_url");
+        let payload_secret = reader.optional_secret("payload-secret");
+        let custom_domains = reader.or("custom_domains", CustomDomains::default());
+        let dns_server = reader.optional::<DnsServer>("dns_server");
+        if matches!(&auth_url, Ok(Some(_))) && payload_secret.is_none() {
+            let _ = reader.invalid("payload-secret", "is missing: it is needed with auth_url");
+        }
+        if let (Ok(domain), Ok(custom)) = (&domain, &custom_domains)
+            && let Some(host) = custom.within(domain)
+        {
+            let _ = reader.invalid("custom_domains", format!("{host} is one of the platform's own hosts"));
+        }
         if matches!(&public_scheme, Ok(scheme) if scheme != "http" && scheme != "https") {
             let _ = reader.invalid("public_scheme", "has to be http or https");
         }
@@ -102,8 +140,28 @@ impl Config {
             max_body_bytes: max_body_bytes?,
             max_git_body_bytes: max_git_body_bytes?,
             max_connections: max_connections?,
+            auth_url: auth_url?,
+            auth_public_url: auth_public_url?,
+            payload_secret,
+            custom_domains: custom_domains?,
+            dns_server: dns_server?,
             ..Self::new(domain?, gateway_url?, user?.expose_secret(), password?)
         })
+    }
+}
+
+impl Config {
+    /// What of-auth is reached by, if it is there.
+    pub(crate) fn auth(&self) -> anyhow::Result<Option<AuthConfig>> {
+        let Some(url) = self.auth_url.clone() else { return Ok(None) };
+        let payload_secret = self.payload_secret.clone().context("auth_url is useless without payload-secret")?;
+        let public = match &self.auth_public_url {
+            Some(url) => url.clone(),
+            None => Url::parse(&format!("{}://auth.system.{}", self.public_scheme, self.domain))?,
+        };
+        authority(&url)?;
+        let (issuer, secure) = (public.origin().ascii_serialization(), public.scheme() == "https");
+        Ok(Some(AuthConfig { url, issuer, payload_secret, secure, silence: self.auth_silence }))
     }
 }
 
@@ -130,6 +188,30 @@ mod tests {
         for name in ["domain", "gateway_url", "basic-auth-password", "public_scheme"] {
             assert!(text.contains(name), "{name} is not in: {text}");
         }
+    }
+
+    #[test]
+    fn signing_in_needs_a_key_and_the_platform_s_hosts_stay_its_own() {
+        let secrets = [("basic-auth-user", "admin"), ("basic-auth-password", "x")];
+        let given = |more: &[(&'static str, &'static str)]| {
+            let usual = [("domain", "example.com"), ("gateway_url", "http://gateway:8080")];
+            Config::from_env(&Env::from_map([&usual[..], more].concat(), secrets))
+        };
+        assert!(given(&[]).unwrap().auth().unwrap().is_none());
+        let wrong = [("auth_url", "http://auth"), ("custom_domains", "a.example.com=a/b"), ("dns_server", "x")];
+        let text = given(&wrong).unwrap_err().to_string();
+        for name in ["payload-secret", "custom_domains", "dns_server"] {
+            assert!(text.contains(name), "{name} is not in: {text}");
+        }
+        let mut config = given(&[]).unwrap();
+        config.auth_url = Some("http://auth:8080".parse().unwrap());
+        assert!(config.auth().is_err(), "no key");
+        config.payload_secret = Some("secret".into());
+        let auth = config.auth().unwrap().unwrap();
+        assert_eq!((auth.issuer.as_str(), auth.secure), ("http://auth.system.example.com", false));
+        config.auth_public_url = Some("https://auth.system.example.com:8443/".parse().unwrap());
+        let auth = config.auth().unwrap().unwrap();
+        assert_eq!((auth.issuer.as_str(), auth.secure), ("https://auth.system.example.com:8443", true));
     }
 
     #[test]

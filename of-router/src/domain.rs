@@ -44,12 +44,14 @@ impl fmt::Display for Domain {
 }
 
 /// Where a host stands to our domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
     /// The domain itself.
     Root,
     /// One label below it.
-    Sub(String),
+    Sub(&'a str),
+    /// Further below it.
+    Deeper(&'a str),
     /// Anywhere else.
     Elsewhere,
 }
@@ -58,21 +60,21 @@ pub(crate) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadHost;
 
-/// Where `authority` (a host, perhaps with a port) stands to `domain`.
-pub(crate) fn place(domain: &Domain, authority: &str) -> Result<Place, BadHost> {
-    let host = host_of(authority)?;
+/// Where `host`, in its one form, stands to `domain`.
+pub(crate) fn place<'a>(domain: &Domain, host: &'a str) -> Place<'a> {
     if host == domain.0 {
-        return Ok(Place::Root);
+        return Place::Root;
     }
-    let label = host.strip_suffix(domain.as_str()).and_then(|rest| rest.strip_suffix('.'));
-    match label {
-        Some(label) if is_label(label) => Ok(Place::Sub(label.to_owned())),
-        _ => Ok(Place::Elsewhere),
+    match host.strip_suffix(domain.as_str()).and_then(|rest| rest.strip_suffix('.')) {
+        Some(label) if is_label(label) => Place::Sub(label),
+        Some(labels) if labels.contains('.') => Place::Deeper(labels),
+        _ => Place::Elsewhere,
     }
 }
 
-/// The host in its one form: lower-cased, without port and without the dot that may end it.
-fn host_of(authority: &str) -> Result<String, BadHost> {
+/// The host of `authority` (a host, perhaps with a port) in its one form: lower-cased, without port and without the
+/// dot that may end it.
+pub(crate) fn host_of(authority: &str) -> Result<String, BadHost> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, rest) = rest.split_once(']').ok_or(BadHost)?;
@@ -99,6 +101,13 @@ fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
+/// True for the name of a host in its one form that may be somewhere on the internet: no address, no single label.
+pub(crate) fn is_name(host: &str) -> bool {
+    let top = host.rsplit('.').next().unwrap_or_default();
+    let letters = top.bytes().any(|b| b.is_ascii_lowercase());
+    host.len() <= MAX_HOST && host.contains('.') && letters && host.split('.').all(is_label)
+}
+
 /// True for a DNS label, lower-cased.
 fn is_label(label: &str) -> bool {
     let edge = label.starts_with('-') || label.ends_with('-');
@@ -112,14 +121,14 @@ mod tests {
     #[test]
     fn hosts_have_one_form() {
         let domain: Domain = "Example.com".parse().unwrap();
-        let sub = |l: &str| Ok(Place::Sub(l.to_owned()));
+        let sub = |label| Ok(Place::Sub(label));
         let cases = [
             ("example.com", Ok(Place::Root)),
             ("EXAMPLE.com.:8000", Ok(Place::Root)),
             ("alice.example.com", sub("alice")),
             ("ALICE.Example.COM:65535", sub("alice")),
             ("alice.example.com.", sub("alice")),
-            ("a.b.example.com", Ok(Place::Elsewhere)),
+            ("a.b.example.com", Ok(Place::Deeper("a.b"))),
             ("aliceexample.com", Ok(Place::Elsewhere)),
             ("example.com.evil.org", Ok(Place::Elsewhere)),
             ("-.example.com", Ok(Place::Elsewhere)),
@@ -146,7 +155,18 @@ mod tests {
             ("[evil]", Err(BadHost)),
         ];
         for (given, expected) in cases {
-            assert_eq!(place(&domain, given), expected, "{given}");
+            let host = host_of(given);
+            assert_eq!(host.as_deref().map(|host| place(&domain, host)).map_err(|e| *e), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn names_are_told_from_addresses() {
+        for name in ["alice.com", "www.alice.com", "xn--bcher-kva.example", "a.b1"] {
+            assert!(is_name(name), "{name}");
+        }
+        for none in ["", "localhost", "127.0.0.1", "::1", "1.2", "-a.com", "a_b.com", "a..com", "Alice.com", "a.com."] {
+            assert!(!is_name(none), "{none}");
         }
     }
 

@@ -4,27 +4,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use sdk::call::CallId;
 use sdk::failure::chain;
-use sdk::gateway::Gateway;
 use tokio_util::sync::CancellationToken;
 use upstream::{Inbound, Limits, Upstream, forward};
 
 use crate::config::{self, Config};
 use crate::connections::Slot;
-use crate::domain::Domain;
+use crate::gate::{Gate, Passage, To};
 use crate::outside::{self, Arrival, CALL_ID};
-use crate::ownership::{Ownership, Verdict};
 use crate::reply::{self, Body};
-use crate::route::{self, Refusal, Route};
 
 /// Idle connections to the services behind are closed after this; the services keep theirs longer.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(30);
+
+/// How long a page of of-auth's may take: it may have to ask a provider.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest form or request that of-auth gets, in bytes.
+const MAX_AUTH_BODY: u64 = 64 * 1024;
 
 /// One service behind the router.
 #[derive(Debug)]
@@ -38,11 +39,11 @@ struct Behind {
 /// Everything that requests share.
 #[derive(Debug)]
 pub(crate) struct Router {
-    domain: Domain,
     scheme: HeaderValue,
     gateway: Behind,
     git: Option<Behind>,
-    ownership: Ownership,
+    auth: Option<Behind>,
+    gate: Gate,
     pub(crate) client_timeout: Duration,
     pub(crate) shutdown: CancellationToken,
 }
@@ -61,14 +62,14 @@ impl Router {
         let gateway = Behind::new(&config.gateway_url, limits(config.upstream_timeout), config.max_body_bytes)?;
         let git = config.git_url.as_ref();
         let git = git.map(|url| Behind::new(url, limits(config.git_timeout), config.max_git_body_bytes)).transpose()?;
-        let client =
-            Gateway::new(config.gateway_url.clone(), config.gateway_user.clone(), config.gateway_password.clone());
+        let auth = config.auth_url.as_ref();
+        let auth = auth.map(|url| Behind::new(url, limits(AUTH_TIMEOUT), MAX_AUTH_BODY)).transpose()?;
         Ok(Self {
-            domain: config.domain.clone(),
             scheme: HeaderValue::from_str(&config.public_scheme)?,
             gateway,
             git,
-            ownership: Ownership::new(client, config.owner_cache),
+            auth,
+            gate: Gate::start(config)?,
             client_timeout: config.client_timeout,
             shutdown,
         })
@@ -77,7 +78,7 @@ impl Router {
     /// Closes idle connections to the services behind.
     pub(crate) fn sweep(&self) {
         self.gateway.pool.sweep();
-        self.git.iter().for_each(|git| git.pool.sweep());
+        self.git.iter().chain(&self.auth).for_each(|behind| behind.pool.sweep());
     }
 
     /// Answers a request and writes it to the access log.
@@ -110,41 +111,29 @@ impl Router {
         call_id: &CallId,
         slot: Slot,
     ) -> Response<Body> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.");
-        }
-        let Some(host) = the_host(request.uri(), request.headers()) else {
-            return reply::refuse(&Refusal::BadHost, "", "");
+        let passage = match self.gate.admit(&request).await {
+            Ok(passage) => passage,
+            Err(answer) => return *answer,
         };
-        let shown = host.to_str().unwrap_or_default().to_ascii_lowercase();
-        let route = match route::decide(&self.domain, &shown, request.uri().path()) {
-            Ok(route) => route,
-            Err(refusal) => return reply::refuse(&refusal, &shown, request.uri().path()),
+        let behind = match passage.to {
+            To::Gateway => Some(&self.gateway),
+            To::Git => self.git.as_ref(),
+            To::Auth => self.auth.as_ref(),
         };
-        let (behind, path) = match (&route, &self.git) {
-            (Route::Health, _) => return reply::text(StatusCode::OK, "OK"),
-            (Route::About, _) => return reply::about(self.domain.as_str(), &shown),
-            (Route::Git, None) => return reply::not_found(&shown, request.uri().path()),
-            (Route::Git, Some(git)) => (git, request.uri().path()),
-            (Route::Platform { path }, _) => (&self.gateway, path.as_str()),
-            (Route::Function { owner, service, path }, _) => match self.ownership.check(owner, service).await {
-                Verdict::Yes => (&self.gateway, path.as_str()),
-                Verdict::No => return reply::not_found(&shown, request.uri().path()),
-                Verdict::Unclear => return reply::unclear(),
-            },
+        // The gate lets nothing through to what is not there.
+        let Some(behind) = behind else {
+            return reply::text(StatusCode::NOT_FOUND, "There is nothing here.");
         };
-        let Some(target) = target(path, request.uri().query()) else {
-            return reply::text(StatusCode::BAD_REQUEST, "The address is not well-formed.");
-        };
-        self.pass_on(behind, target, &host, request, client, call_id, slot).await
+        let border = passage.border.clone();
+        let mut response = self.pass_on(behind, passage, request, client, call_id, slot).await;
+        border.let_out(response.headers_mut());
+        response
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of one request, used once")]
     async fn pass_on(
         &self,
         behind: &Behind,
-        target: Uri,
-        host: &HeaderValue,
+        passage: Passage,
         request: Request<Incoming>,
         client: SocketAddr,
         call_id: &CallId,
@@ -158,8 +147,9 @@ impl Router {
         let Ok(id) = HeaderValue::from_str(&call_id.to_string()) else {
             return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "The request could not be named.");
         };
-        parts.uri = target;
-        let arrival = Arrival { client: client.ip(), host, scheme: &self.scheme, call_id: &id };
+        parts.uri = passage.target;
+        let (host, border) = (&passage.host, &passage.border);
+        let arrival = Arrival { client: client.ip(), host, scheme: &self.scheme, call_id: &id, border };
         outside::replace(&mut parts.headers, &arrival, behind.host.clone());
         let request = Request::from_parts(parts, body);
         match forward(&behind.pool, request, Some(slot), behind.limits, &self.shutdown).await {
@@ -170,29 +160,4 @@ impl Router {
             }
         }
     }
-}
-
-/// The one host that a request names: in its target, in its header, or the same in both.
-fn the_host(uri: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let header = hosts.next();
-    if hosts.next().is_some() {
-        return None;
-    }
-    match (uri.authority(), header) {
-        (None, header) => header.cloned(),
-        (Some(authority), Some(header)) => {
-            authority.as_str().as_bytes().eq_ignore_ascii_case(header.as_bytes()).then(|| header.clone())
-        }
-        (Some(_), None) => None,
-    }
-}
-
-/// The target for the service behind: the path that was decided on and the query as it came.
-fn target(path: &str, query: Option<&str>) -> Option<Uri> {
-    let text = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    PathAndQuery::try_from(text).ok().map(Uri::from)
 }

@@ -1,9 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
+mod auth;
 mod config;
 mod connections;
+mod customs;
 mod domain;
+mod gate;
 mod handler;
+mod hosts;
 mod outside;
 mod ownership;
 mod path;
@@ -17,7 +22,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
+pub use customs::{CustomDomains, InvalidCustomDomain};
 pub use domain::{Domain, InvalidDomain};
+pub use hosts::{DnsServer, InvalidDnsServer};
+#[cfg(feature = "fuzzing")]
+pub use route::property::holds as the_route_decision_holds;
 
 use handler::Router;
 

@@ -1,9 +1,12 @@
 //! Headers on the border: what a client says about itself is not believed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sdk::call::CALL_ID_HEADER;
+
+use crate::auth::credential;
 
 /// Families of headers by which parts of the platform talk to each other.
 const OURS: [&str; 4] = ["x-forwarded-", "x-cloud-", "x-auth-", "x-openfaas-"];
@@ -21,6 +24,28 @@ pub(crate) struct Arrival<'a> {
     pub(crate) host: &'a HeaderValue,
     pub(crate) scheme: &'a HeaderValue,
     pub(crate) call_id: &'a HeaderValue,
+    pub(crate) border: &'a Border,
+}
+
+/// Who is behind the border, and so what may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// A function: it sees nothing by which people sign in, and sets nothing of that.
+    Function,
+    /// of-auth: it sees that and no cookie besides.
+    Auth,
+    /// The git host, whose cookies are its own.
+    Git,
+}
+
+/// What passes the border with one request and with its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Border {
+    pub(crate) side: Side,
+    /// Headers that say who calls.
+    pub(crate) caller: Option<Arc<HeaderMap>>,
+    /// A newer cookie for the caller.
+    pub(crate) renewed: Option<HeaderValue>,
 }
 
 /// Replaces what the client said by what is so.
@@ -29,15 +54,98 @@ pub(crate) fn replace(headers: &mut HeaderMap, arrival: &Arrival<'_>, upstream: 
     for name in forged {
         headers.remove(name);
     }
+    keep_to_the_side(headers, arrival.border.side);
     // The server answers "100 Continue" itself when the body is asked for.
     headers.remove(header::EXPECT);
     headers.insert(header::HOST, upstream);
-    if let Ok(client) = HeaderValue::from_str(&arrival.client.to_canonical().to_string()) {
-        headers.insert("x-forwarded-for", client);
+    say_where_from(headers, arrival);
+    headers.insert(CALL_ID, arrival.call_id.clone());
+    if let Some(caller) = &arrival.border.caller {
+        headers.extend(caller.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+}
+
+fn keep_to_the_side(headers: &mut HeaderMap, side: Side) {
+    match side {
+        Side::Git => {}
+        Side::Auth => keep_our_cookies(headers),
+        Side::Function => {
+            session::cookie::strip(headers);
+            let ours = |value: &HeaderValue| credential::holds_ours(value.as_bytes());
+            if headers.get_all(header::AUTHORIZATION).iter().any(ours) {
+                headers.remove(header::AUTHORIZATION);
+            }
+        }
+    }
+}
+
+fn keep_our_cookies(headers: &mut HeaderMap) {
+    let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = texts.flat_map(|text| text.split(';')).map(str::trim);
+    let ours = pairs.filter(|pair| session::cookie::is_ours(pair.split('=').next().unwrap_or_default()));
+    let kept = ours.collect::<Vec<_>>().join("; ");
+    headers.remove(header::COOKIE);
+    if let Ok(kept) = HeaderValue::try_from(kept)
+        && !kept.is_empty()
+    {
+        headers.insert(header::COOKIE, kept);
+    }
+}
+
+/// `X-Forwarded-*`, and the same in the words of RFC 7239.
+fn say_where_from(headers: &mut HeaderMap, arrival: &Arrival<'_>) {
+    let client = arrival.client.to_canonical();
+    let (host, scheme) = (arrival.host.to_str().unwrap_or_default(), arrival.scheme.to_str().unwrap_or_default());
+    let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let usual = if scheme == "https" { "443" } else { "80" };
+    let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
+    let values = [
+        ("x-forwarded-for", client.to_string()),
+        ("x-forwarded-port", port.unwrap_or(usual).to_owned()),
+        ("forwarded", format!("for={node};host=\"{host}\";proto={scheme}")),
+    ];
+    for (name, value) in values {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
     headers.insert("x-forwarded-host", arrival.host.clone());
     headers.insert("x-forwarded-proto", arrival.scheme.clone());
-    headers.insert(CALL_ID, arrival.call_id.clone());
+}
+
+impl Border {
+    /// One behind which nobody is told who calls.
+    pub(crate) fn of(side: Side) -> Self {
+        Self { side, caller: None, renewed: None }
+    }
+
+    /// Takes out of an answer what its sender may not say, and adds what the caller has to get.
+    pub(crate) fn let_out(&self, headers: &mut HeaderMap) {
+        if self.side == Side::Function {
+            // It would end the sessions of this host, and of all hosts below its domain.
+            headers.remove("clear-site-data");
+            if headers.contains_key(header::SET_COOKIE) {
+                drop_our_cookies(headers);
+            }
+        }
+        if let Some(cookie) = &self.renewed {
+            headers.append(header::SET_COOKIE, cookie.clone());
+        }
+    }
+}
+
+fn drop_our_cookies(headers: &mut HeaderMap) {
+    let set: Vec<HeaderValue> = headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    let name = |value: &HeaderValue| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        // A cookie without a name is sent as its bare value, which may read as a name and a value.
+        let pair = text.trim_start_matches(|c: char| c == '=' || c.is_whitespace()).to_owned();
+        pair.split(['=', ';']).next().unwrap_or_default().to_owned()
+    };
+    for value in set.into_iter().filter(|value| !session::cookie::is_ours(&name(value))) {
+        headers.append(header::SET_COOKIE, value);
+    }
 }
 
 fn is_ours(name: &str) -> bool {
@@ -47,42 +155,4 @@ fn is_ours(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_client_says_about_itself_is_replaced() {
-        let mut headers = HeaderMap::new();
-        let forged = [
-            "forwarded",
-            "x-forwarded-for",
-            "x-forwarded-user",
-            "x_forwarded_for",
-            "x-cloud-signature",
-            "x-auth-user",
-            "x-call-id",
-            "x-real-ip",
-            "x-callback-url",
-            "expect",
-            "x-original-url",
-        ];
-        for name in forged {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static("forged"));
-        }
-        headers.insert("x-hub-signature-256", HeaderValue::from_static("kept"));
-        let value = HeaderValue::from_static;
-        let arrival = Arrival {
-            client: "::ffff:10.1.2.3".parse().unwrap(),
-            host: &value("alice.localhost:8000"),
-            scheme: &value("http"),
-            call_id: &value("id"),
-        };
-        replace(&mut headers, &arrival, value("127.0.0.1:8080"));
-        assert!(!headers.values().any(|value| value == "forged"), "{headers:?}");
-        assert_eq!(headers["x-forwarded-for"], "10.1.2.3");
-        assert_eq!(headers["x-forwarded-host"], "alice.localhost:8000");
-        assert_eq!(headers["host"], "127.0.0.1:8080");
-        assert_eq!(headers["x-call-id"], "id");
-        assert_eq!(headers["x-hub-signature-256"], "kept");
-    }
-}
+mod tests;

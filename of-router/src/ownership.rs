@@ -1,4 +1,4 @@
-//! Whose a function is, by the gateway's word.
+//! Whose a function is and who may call it, by the gateway's word.
 //!
 //! A name such as `a-b-c` may be `a`'s `b-c` or `a-b`'s `c`; only the label on the deployed function tells.
 //! What the gateway says counts for a second, one question at a time for each function; no clear answer is a no.
@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sdk::access::Access;
 use sdk::failure::chain;
-use sdk::gateway::Gateway;
-use sdk::id::{Owner, ServiceName};
-use sdk::labels::GIT_OWNER;
+use sdk::gateway::{FunctionStatus, Gateway};
+use sdk::id::{Owner, OwnerId, ServiceName};
+use sdk::labels::{ACCESS, GIT_OWNER, GIT_OWNER_ID, GIT_SCM};
 use tokio::sync::{Semaphore, watch};
 
 /// How long a no may be repeated without asking.
@@ -22,11 +23,38 @@ const AT_ONCE: usize = 64;
 /// How many answers are remembered.
 const MAX_KNOWN: usize = 10_000;
 
+/// What the gateway knows of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The owner's login, as the label has it.
+    pub(crate) login: String,
+    /// Who the owner is. Its host is in the form of a label. None where the labels do not say it.
+    pub(crate) owner: Option<OwnerId>,
+    /// Who may call it.
+    pub(crate) access: Access,
+}
+
+impl Facts {
+    /// What labels and annotations say; nothing where they name no owner.
+    fn read(function: &FunctionStatus) -> Option<Self> {
+        let login = function.labels.get(GIT_OWNER)?.clone();
+        let access = Access::of(function.annotations.get(ACCESS).map(String::as_str));
+        Some(Self { login, owner: owner_id(function), access })
+    }
+}
+
+/// Who a function's owner is, by its labels.
+pub(crate) fn owner_id(function: &FunctionStatus) -> Option<OwnerId> {
+    let host = function.labels.get(GIT_SCM).filter(|host| !host.is_empty())?.clone();
+    let id = function.labels.get(GIT_OWNER_ID)?.parse().ok().filter(|id| *id != 0)?;
+    Some(OwnerId { host, id })
+}
+
 /// What the gateway said about a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// It is this owner's.
-    Owner(String),
+    /// It is some owner's.
+    Owned(Arc<Facts>),
     /// There is no such function, or it is nobody's.
     Nobody,
     /// It said nothing that can be understood.
@@ -34,10 +62,10 @@ pub(crate) enum Word {
 }
 
 /// Whether a request may go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The function is the owner's.
-    Yes,
+    Yes(Arc<Facts>),
     /// It is not there, or somebody else's.
     No,
     /// Nobody knows, so no.
@@ -72,8 +100,8 @@ impl Ownership {
     /// Whether `service` is a function of `owner`.
     pub(crate) async fn check(&self, owner: &Owner, service: &ServiceName) -> Verdict {
         match self.word(service).await {
-            Word::Owner(login) if login == owner.as_str() => Verdict::Yes,
-            Word::Owner(_) | Word::Nobody => Verdict::No,
+            Word::Owned(facts) if facts.login == owner.as_str() => Verdict::Yes(facts),
+            Word::Owned(_) | Word::Nobody => Verdict::No,
             Word::Unclear => Verdict::Unclear,
         }
     }
@@ -116,7 +144,7 @@ impl Ownership {
             Err(_) => Word::Unclear,
         };
         let keep = match &word {
-            Word::Owner(_) => Some(self.0.keep),
+            Word::Owned(_) => Some(self.0.keep),
             Word::Nobody => Some(NO.min(self.0.keep)),
             Word::Unclear => None,
         };
@@ -133,7 +161,7 @@ impl Ownership {
     async fn question(&self, service: &ServiceName) -> Word {
         match tokio::time::timeout(ANSWER, self.0.gateway.get(service.as_str())).await {
             Ok(Ok(Some(function))) if function.name == service.as_str() => {
-                function.labels.get(GIT_OWNER).cloned().map_or(Word::Nobody, Word::Owner)
+                Facts::read(&function).map_or(Word::Nobody, |facts| Word::Owned(Arc::new(facts)))
             }
             Ok(Ok(Some(_))) => Word::Unclear,
             Ok(Ok(None)) => Word::Nobody,
@@ -150,5 +178,38 @@ impl Ownership {
 
     fn entries(&self) -> std::sync::MutexGuard<'_, HashMap<ServiceName, Entry>> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(labels: &[(&str, &str)], access: Option<&str>) -> FunctionStatus {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        FunctionStatus {
+            name: "alice-fn".into(),
+            labels: labels.iter().map(pair).collect(),
+            annotations: access.map(|access| (ACCESS.to_owned(), access.to_owned())).into_iter().collect(),
+            ..FunctionStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_labels_do_not_say_clearly_is_not_said() {
+        let whole = [(GIT_OWNER, "alice"), (GIT_OWNER_ID, "7"), (GIT_SCM, "github.com")];
+        let facts = Facts::read(&function(&whole, Some("members"))).unwrap();
+        assert_eq!(facts.owner, Some(OwnerId { host: "github.com".into(), id: 7 }));
+        assert_eq!((facts.login.as_str(), facts.access), ("alice", Access::Members));
+        assert_eq!(Facts::read(&function(&whole, None)).unwrap().access, Access::Public);
+        assert_eq!(Facts::read(&function(&whole, Some("Public"))).unwrap().access, Access::Owner);
+        assert_eq!(Facts::read(&function(&whole[1..], None)), None);
+        for id in ["0", "", "-1", "7,", "seven", "99999999999999999999"] {
+            let labels = [(GIT_OWNER, "alice"), (GIT_OWNER_ID, id), (GIT_SCM, "github.com")];
+            assert_eq!(Facts::read(&function(&labels, None)).unwrap().owner, None, "{id}");
+        }
+        for scm in [&whole[..2], &[(GIT_OWNER, "alice"), (GIT_OWNER_ID, "7"), (GIT_SCM, "")]] {
+            assert_eq!(Facts::read(&function(scm, None)).unwrap().owner, None);
+        }
     }
 }

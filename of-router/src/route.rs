@@ -1,32 +1,64 @@
 //! Where a request goes. Pure: no input or output, and what it decides on is what is forwarded.
 
-use sdk::id::{FunctionName, Owner, ServiceName};
+use sdk::id::{FunctionName, Owner, OwnerId, ServiceName};
 
+use crate::customs::Customs;
 use crate::domain::{self, Domain, Place};
 use crate::path::{self, BadPath};
 
 /// The label of the platform's own functions.
 const SYSTEM: &str = "system";
+/// The labels of of-auth's host.
+const AUTH: &str = "auth.system";
 /// The label of the git host.
 const GIT: &str = "git";
-/// The platform's functions that are public: by the first part of the path, the function at the gateway.
-/// Everything else of the platform cannot be reached from outside.
-const PUBLIC: [(&str, &str); 3] =
-    [("github-event", "github-event"), ("gitlab-event", "gitlab-event"), ("dashboard", "system-dashboard")];
+/// The platform's functions that everybody may call, as they check signatures themselves: by the first part of the
+/// path, the function at the gateway. Everything else of the platform but the dashboard cannot be reached from outside.
+const EVENTS: [&str; 2] = ["github-event", "gitlab-event"];
+/// The platform's page, by its first part and by its function.
+const DASHBOARD: (&str, &str) = ("dashboard", "system-dashboard");
+/// of-auth's pages that every platform host has: `session::protocol::HOST_PAGES` and a name.
+const HOST_PAGES: [&str; 3] = ["/.ofc/login", "/.ofc/session", "/.ofc/logout"];
+/// of-auth's pages at its own host: these,
+const AUTH_PAGES: [&str; 7] =
+    ["/", "/login", "/logout", "/oauth2/authorized", "/tokens", "/device", "/.well-known/jwks.json"];
+/// and what is below these. Its questions and notices are for the router alone.
+const AUTH_FOLDERS: [&str; 5] = ["login", "tokens", "device", "api", "static"];
+/// The git host's pages besides repositories: these,
+const GIT_PAGES: [&str; 2] = ["/login", "/login/oauth/authorize"];
+/// and what is below these.
+const GIT_FOLDERS: [&str; 2] = ["/login/link/", "/static/"];
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     /// An owner's function, if the gateway says that it is the owner's.
-    Function { owner: Owner, service: ServiceName, path: String },
-    /// A public function of the platform.
-    Platform { path: String },
+    Function(Target),
+    /// A function of the platform's that everybody may call.
+    Event { path: String },
+    /// The platform's page, for who is signed in.
+    Dashboard { path: String },
+    /// of-auth, with the path as it is.
+    Auth,
     /// The git host, with the path as it is.
     Git,
     /// A page that says what this place is.
     About,
     /// The router's own health.
     Health,
+}
+
+/// An owner's function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) owner: Owner,
+    pub(crate) service: ServiceName,
+    /// For the gateway.
+    pub(crate) path: String,
+    /// Whether the host is the owner's below our domain, where people can sign in.
+    pub(crate) at_home: bool,
+    /// Who the owner has to be besides having the login.
+    pub(crate) proven: Option<OwnerId>,
 }
 
 /// Why a request goes nowhere.
@@ -40,19 +72,29 @@ pub(crate) enum Refusal {
     Unknown,
 }
 
-/// Decides on a request to `authority` (host, perhaps with a port) for `path` (as sent, without the query).
-pub(crate) fn decide(domain: &Domain, authority: &str, path: &str) -> Result<Route, Refusal> {
-    let place = domain::place(domain, authority).map_err(|_| Refusal::BadHost)?;
+/// Decides on a request to `host` (in its one form, see [`domain::host_of`]) for `path` (as sent, without the query).
+pub(crate) fn decide(domain: &Domain, customs: &Customs, host: &str, path: &str) -> Result<Route, Refusal> {
     path::check(path).map_err(Refusal::BadPath)?;
+    let place = domain::place(domain, host);
+    if let (Place::Elsewhere, Some(custom)) = (place, customs.get(host)) {
+        // Sign-in pages are at the platform's hosts alone.
+        if first_part(path).0 == ".ofc" {
+            return Err(Refusal::Unknown);
+        }
+        let (owner, service) = (custom.owner.clone(), custom.service.clone());
+        let path = format!("/function/{service}{path}");
+        return Ok(Route::Function(Target { owner, service, path, at_home: false, proven: custom.proven.clone() }));
+    }
     if path == "/healthz" {
         return Ok(Route::Health);
     }
     match place {
         Place::Root if path == "/" => Ok(Route::About),
-        Place::Root | Place::Elsewhere => Err(Refusal::Unknown),
-        Place::Sub(label) if label == SYSTEM => system(path),
-        Place::Sub(label) if label == GIT => git(path),
-        Place::Sub(label) => function(&label, path),
+        Place::Deeper(AUTH) => auth(path),
+        Place::Sub(SYSTEM) => system(path),
+        Place::Sub(GIT) => git(path),
+        Place::Sub(label) => function(label, path),
+        Place::Root | Place::Deeper(_) | Place::Elsewhere => Err(Refusal::Unknown),
     }
 }
 
@@ -60,13 +102,37 @@ fn system(path: &str) -> Result<Route, Refusal> {
     if path == "/" {
         return Ok(Route::About);
     }
+    if HOST_PAGES.contains(&path) {
+        return Ok(Route::Auth);
+    }
     let (name, rest) = first_part(path);
-    let (_, function) = PUBLIC.iter().find(|(public, _)| *public == name).ok_or(Refusal::Unknown)?;
-    Ok(Route::Platform { path: format!("/function/{function}{rest}") })
+    if name == DASHBOARD.0 {
+        return Ok(Route::Dashboard { path: format!("/function/{}{rest}", DASHBOARD.1) });
+    }
+    if EVENTS.contains(&name) {
+        return Ok(Route::Event { path: format!("/function/{name}{rest}") });
+    }
+    Err(Refusal::Unknown)
 }
 
-/// Repositories only; the git host's REST interface is for the platform, which does not come this way.
+/// of-auth's own host. What is not on the list is not there.
+fn auth(path: &str) -> Result<Route, Refusal> {
+    let (name, rest) = first_part(path);
+    let below = AUTH_FOLDERS.contains(&name) && rest.len() > 1;
+    if AUTH_PAGES.contains(&path) || HOST_PAGES.contains(&path) || below {
+        Ok(Route::Auth)
+    } else {
+        Err(Refusal::Unknown)
+    }
+}
+
+/// Repositories and the pages by which people sign in; the git host's REST interface is for the platform, which does
+/// not come this way.
 fn git(path: &str) -> Result<Route, Refusal> {
+    let below = |folder: &&str| path.len() > folder.len() && path.starts_with(*folder);
+    if GIT_PAGES.contains(&path) || GIT_FOLDERS.iter().any(below) {
+        return Ok(Route::Git);
+    }
     let mut parts = path[1..].split('/');
     let (owner, repo, what) = (parts.next(), parts.next(), parts.next());
     let named = owner.is_some_and(|owner| owner.parse::<Owner>().is_ok());
@@ -79,6 +145,9 @@ fn function(label: &str, path: &str) -> Result<Route, Refusal> {
     if sdk::reserved::is_login(&owner) {
         return Err(Refusal::Unknown);
     }
+    if HOST_PAGES.contains(&path) {
+        return Ok(Route::Auth);
+    }
     let (name, rest) = first_part(path);
     let function: FunctionName = name.parse().map_err(|_| Refusal::Unknown)?;
     let service = ServiceName::of(&owner, &function).map_err(|_| Refusal::Unknown)?;
@@ -86,7 +155,7 @@ fn function(label: &str, path: &str) -> Result<Route, Refusal> {
         return Err(Refusal::Unknown);
     }
     let path = format!("/function/{service}{rest}");
-    Ok(Route::Function { owner, service, path })
+    Ok(Route::Function(Target { owner, service, path, at_home: true, proven: None }))
 }
 
 /// The first part of a path and the rest, which is empty or begins with a slash.
@@ -95,5 +164,7 @@ fn first_part(path: &str) -> (&str, &str) {
     rest.split_at(rest.find('/').unwrap_or(rest.len()))
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod property;
 #[cfg(test)]
 mod tests;

@@ -110,9 +110,10 @@ async fn the_gateway_is_asked_once_for_many_and_again_after_a_while() {
 async fn of_the_platform_only_the_public_names_are_reached() {
     let (gateway, router) = place().await;
     assert_eq!(router.post("system.localhost", "/github-event").body("{}").send().await.unwrap().status(), 200);
-    assert_eq!(router.status("system.localhost", "/dashboard/alice").await, 200);
+    assert_eq!(router.status("system.localhost", "/gitlab-event/x").await, 200);
+    assert_eq!(router.status("system.localhost", "/dashboard/alice").await, 503, "where nobody can sign in, nobody is");
     let targets: Vec<_> = gateway.reached().into_iter().map(|r| r.target).collect();
-    assert_eq!(targets, ["/function/github-event", "/function/system-dashboard/alice"]);
+    assert_eq!(targets, ["/function/github-event", "/function/gitlab-event/x"]);
     for path in [
         "/git-tar",
         "/pipeline-log",

@@ -74,11 +74,11 @@ async fn large_bodies_pass_whole() {
 async fn an_upgrade_becomes_a_tunnel() {
     let (listener, router) = bare_server(|_| ()).await;
     let mut client = router.connect().await;
-    let ask = "GET /dashboard/live HTTP/1.1\r\nhost: system.localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n";
+    let ask = "GET /github-event/live HTTP/1.1\r\nhost: system.localhost\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n";
     client.write_all(ask.as_bytes()).await.unwrap();
     let (mut server, _) = listener.accept().await.unwrap();
     let asked = read_until(&mut server, "\r\n\r\n").await.to_ascii_lowercase();
-    assert!(asked.starts_with("get /function/system-dashboard/live http/1.1"), "{asked}");
+    assert!(asked.starts_with("get /function/github-event/live http/1.1"), "{asked}");
     assert!(asked.contains("connection: upgrade") && asked.contains("upgrade: websocket"), "{asked}");
     server
         .write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nfrom server")
@@ -97,7 +97,7 @@ async fn an_upgrade_becomes_a_tunnel() {
 #[tokio::test]
 async fn an_upgrade_that_nobody_asked_for_is_no_answer() {
     let (listener, router) = bare_server(|_| ()).await;
-    let asked = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+    let asked = tokio::spawn(router.get("system.localhost", "/github-event").send());
     let (mut server, _) = listener.accept().await.unwrap();
     read_until(&mut server, "\r\n\r\n").await;
     server.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await.unwrap();
@@ -108,12 +108,12 @@ async fn an_upgrade_that_nobody_asked_for_is_no_answer() {
 async fn connections_are_used_again_and_dead_ones_are_noticed() {
     let (listener, router) = bare_server(|_| ()).await;
     for round in 0..3 {
-        let first = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+        let first = tokio::spawn(router.get("system.localhost", "/github-event").send());
         let (mut server, _) = tokio::time::timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
         read_until(&mut server, "\r\n\r\n").await;
         server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
         assert_eq!(first.await.unwrap().unwrap().text().await.unwrap(), "ok");
-        let second = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+        let second = tokio::spawn(router.get("system.localhost", "/github-event").send());
         read_until(&mut server, "\r\n\r\n").await;
         server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
         assert_eq!(second.await.unwrap().unwrap().status(), 200, "round {round}");
@@ -125,22 +125,22 @@ async fn connections_are_used_again_and_dead_ones_are_noticed() {
 #[tokio::test]
 async fn a_server_that_is_gone_slow_or_broken_is_said_to_be() {
     let (listener, router) = bare_server(|c| c.upstream_timeout = Duration::from_millis(100)).await;
-    let slow = router.get("system.localhost", "/dashboard").send().await.unwrap();
+    let slow = router.get("system.localhost", "/github-event").send().await.unwrap();
     assert_eq!(slow.status(), 504);
     assert!(slow.text().await.unwrap().contains("no answer within"));
     while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await {}
-    let broken = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+    let broken = tokio::spawn(router.get("system.localhost", "/github-event").send());
     let (mut server, _) = listener.accept().await.unwrap();
     server.write_all(b"this is no HTTP\r\n\r\n").await.unwrap();
     assert_eq!(broken.await.unwrap().unwrap().status(), 502);
     drop((server, listener));
-    assert_eq!(router.status("system.localhost", "/dashboard").await, 502);
+    assert_eq!(router.status("system.localhost", "/github-event").await, 502);
 }
 
 #[tokio::test]
 async fn an_answer_that_stalls_is_cut_off_not_ended() {
     let (listener, router) = bare_server(|c| c.idle_timeout = Duration::from_millis(100)).await;
-    let asked = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+    let asked = tokio::spawn(router.get("system.localhost", "/github-event").send());
     let (mut server, _) = listener.accept().await.unwrap();
     read_until(&mut server, "\r\n\r\n").await;
     server.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n").await.unwrap();
@@ -194,7 +194,7 @@ async fn clients_over_the_limit_wait_for_a_place() {
 #[tokio::test]
 async fn a_stop_lets_open_requests_end() {
     let (listener, router) = bare_server(|_| ()).await;
-    let asked = tokio::spawn(router.get("system.localhost", "/dashboard").send());
+    let asked = tokio::spawn(router.get("system.localhost", "/github-event").send());
     let (mut server, _) = listener.accept().await.unwrap();
     read_until(&mut server, "\r\n\r\n").await;
     let stopping = tokio::spawn(router.stop());

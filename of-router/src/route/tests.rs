@@ -1,13 +1,15 @@
 use super::*;
 
 fn go(authority: &str, path: &str) -> Result<Route, Refusal> {
-    decide(&"example.com".parse().unwrap(), authority, path)
+    let customs: crate::CustomDomains = "www.alice.com=alice/shop".parse().unwrap();
+    let host = domain::host_of(authority).map_err(|_| Refusal::BadHost)?;
+    decide(&"example.com".parse().unwrap(), &customs.table(), &host, path)
 }
 
 /// The upstream path of a function's route.
 fn upstream(authority: &str, path: &str) -> Option<String> {
     match go(authority, path) {
-        Ok(Route::Function { path, .. } | Route::Platform { path }) => Some(path),
+        Ok(Route::Function(Target { path, .. }) | Route::Event { path } | Route::Dashboard { path }) => Some(path),
         _ => None,
     }
 }
@@ -24,7 +26,7 @@ fn owners_functions_are_found_by_host_and_first_part() {
     for (host, path, expected) in cases {
         assert_eq!(upstream(host, path).as_deref(), Some(expected), "{host}{path}");
     }
-    let Ok(Route::Function { owner, service, .. }) = go("a.example.com", "/b-c") else { panic!("no function") };
+    let Ok(Route::Function(Target { owner, service, .. })) = go("a.example.com", "/b-c") else { panic!("no function") };
     assert_eq!((owner.as_str(), service.as_str()), ("a", "a-b-c"), "the owner is the host's, whatever the name says");
 }
 
@@ -76,8 +78,20 @@ fn the_git_host_shows_repositories_only() {
     for path in good {
         assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
     }
+    let pages = ["/login", "/login/oauth/authorize", "/login/link/abc", "/static/style.css"];
+    for path in pages {
+        assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
+    }
     let bad = [
         "/",
+        "/login/",
+        "/login/link/",
+        "/login/oauth/access_token",
+        "/Login",
+        "/static",
+        "/static/",
+        "/api/v3/user",
+        "/.ofc/login",
         "/alice",
         "/alice/hello.git",
         "/alice/hello/info/refs",
@@ -150,9 +164,9 @@ fn no_path_means_another_function_to_a_server_that_decodes_and_cleans() {
         for b in parts {
             for c in parts {
                 let path = format!("/{a}/{b}/{c}");
-                if let Ok(Route::Function { service, path, .. }) = go("alice.example.com", &path) {
+                if let Ok(Route::Function(Target { service, path, .. })) = go("alice.example.com", &path) {
                     passed += 1;
-                    let seen = clean(&decode(&decode(&path)));
+                    let seen = property::clean(&property::decode(&property::decode(&path)));
                     assert!(seen.starts_with(&format!("/function/{service}/")), "{path} would be {seen}");
                 }
             }
@@ -161,38 +175,96 @@ fn no_path_means_another_function_to_a_server_that_decodes_and_cleans() {
     assert!(passed > 10, "harmless paths do pass");
 }
 
-fn decode(path: &str) -> String {
-    let bytes = path.as_bytes();
-    let mut out = Vec::new();
-    let mut index = 0;
-    while index < bytes.len() {
-        let hex = path.get(index + 1..index + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (bytes[index], hex) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                index += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                index += 1;
-            }
-        }
+#[test]
+fn of_auth_shows_its_public_pages_and_nothing_else() {
+    let good = [
+        "/",
+        "/login",
+        "/login/github",
+        "/oauth2/authorized",
+        "/logout",
+        "/tokens",
+        "/tokens/new",
+        "/device",
+        "/device/x",
+        "/api/v1/tokens",
+        "/.well-known/jwks.json",
+        "/static/style.css",
+    ];
+    for path in good {
+        assert_eq!(go("auth.system.example.com:8000", path), Ok(Route::Auth), "{path}");
     }
-    String::from_utf8_lossy(&out).into_owned()
+    let bad = [
+        "/q",
+        "/q/",
+        "/q/x",
+        "/%71/",
+        "/Q/",
+        "/internal",
+        "/internal/notices",
+        "/%69nternal/notices",
+        "/internal;x/notices",
+        "/metrics",
+        "/login;x",
+        "/loginx",
+        "/oauth2",
+        "/oauth2/other",
+        "/oauth2/authorized/x",
+        "/logout/x",
+        "/.well-known/openid-configuration",
+        "/.well-known/",
+        "/static",
+        "/api/",
+        "/.ofc/x",
+        "/greet",
+    ];
+    for path in bad {
+        assert_eq!(go("auth.system.example.com", path), Err(Refusal::Unknown), "{path}");
+    }
+    for host in ["x.auth.system.example.com", "auth.example.com", "auth.alice.example.com", "auth.system"] {
+        assert_eq!(go(host, "/login"), Err(Refusal::Unknown), "{host}");
+    }
 }
 
-/// Cuts parameters, takes backslashes for slashes and resolves dots: the most that any server does.
-fn clean(path: &str) -> String {
-    let mut out: Vec<&str> = Vec::new();
-    let path = path.replace('\\', "/");
-    for part in path.split('/').map(|part| part.split(';').next().unwrap_or_default()) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                out.pop();
-            }
-            part => out.push(part),
+#[test]
+fn every_platform_host_has_the_pages_to_sign_in() {
+    for path in ["/.ofc/login", "/.ofc/session", "/.ofc/logout"] {
+        for host in ["alice.example.com", "system.example.com", "auth.system.example.com", "ALICE.example.com.:80"] {
+            assert_eq!(go(host, path), Ok(Route::Auth), "{host}{path}");
+        }
+        for host in
+            ["example.com", "git.example.com", "www.example.com", "www.alice.com", "evil.org", "a.b.example.com"]
+        {
+            assert_eq!(go(host, path), Err(Refusal::Unknown), "{host}{path}");
         }
     }
-    format!("/{}/", out.join("/"))
+    for path in ["/.ofc", "/.ofc/", "/.ofc/q/", "/.ofc/login/", "/.ofc/Login", "/.OFC/login", "/.ofc/internal/notices"]
+    {
+        assert_eq!(go("alice.example.com", path), Err(Refusal::Unknown), "{path}");
+    }
+}
+
+#[test]
+fn a_custom_domain_is_one_function() {
+    let cases = [
+        ("/", "/function/alice-shop/"),
+        ("/a/b", "/function/alice-shop/a/b"),
+        ("/healthz", "/function/alice-shop/healthz"),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(upstream("WWW.Alice.com.:443", path).as_deref(), Some(expected), "{path}");
+    }
+    assert_eq!(go("www.alice.com", "/.ofc/anything"), Err(Refusal::Unknown));
+    assert_eq!(go("alice.com", "/"), Err(Refusal::Unknown));
+    assert_eq!(go("x.www.alice.com", "/"), Err(Refusal::Unknown));
+    let within: crate::customs::Customs = [("bob.example.com".to_owned(), go_custom())].into();
+    let decided = decide(&"example.com".parse().unwrap(), &within, "bob.example.com", "/fn");
+    assert!(
+        matches!(decided, Ok(Route::Function(Target { owner, .. })) if owner.as_str() == "bob"),
+        "never below our domain"
+    );
+}
+
+fn go_custom() -> crate::customs::Custom {
+    crate::customs::Custom { owner: "mallory".parse().unwrap(), service: "mallory-x".parse().unwrap(), proven: None }
 }

@@ -1,0 +1,103 @@
+//! What has to hold for every request, whoever made it. The fuzz target and the tests run it.
+
+use super::*;
+
+/// The platform's functions that can be reached.
+const PUBLIC: [&str; 3] = ["github-event", "gitlab-event", "system-dashboard"];
+
+/// Decides on a request made of arbitrary bytes, the host before the first line break and the path behind it.
+///
+/// # Panics
+/// When a decision means anything else to a server that decodes and cleans paths than to this one.
+pub fn holds(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (authority, path) = text.split_once('\n').unwrap_or((&text, "/"));
+    let Ok(host) = domain::host_of(authority) else { return };
+    let (ours, customs) = place();
+    let decided = decide(&ours, &customs, &host, path);
+    assert_eq!(decided, decide(&ours, &customs, &host, path), "{authority:?} {path:?}: two decisions");
+    let upper = authority.to_ascii_uppercase();
+    let again = domain::host_of(&upper).map(|host| decide(&ours, &customs, &host, path));
+    assert_eq!(again, Ok(decided.clone()), "{authority:?} {path:?}: the case of a host means something");
+    let Ok(route) = decided else { return };
+    let seen = clean(&decode(&decode(path)));
+    let says = format!("{authority:?} {path:?} is {route:?}");
+    match route {
+        Route::Function(target) => {
+            let label = host.strip_suffix(".example.com");
+            let owner = if target.at_home { label } else { Some("alice").filter(|_| host == "www.alice.com") };
+            assert_eq!(owner, Some(target.owner.as_str()), "{says}");
+            assert!(target.service.as_str().starts_with(&format!("{}-", target.owner)), "{says}");
+            assert!(!sdk::reserved::is_function(&target.service), "{says}");
+            is_within(&target.path, target.service.as_str(), &says);
+        }
+        Route::Event { path } | Route::Dashboard { path } => {
+            assert_eq!(host, "system.example.com", "{says}");
+            let name = path.split('/').nth(2).unwrap_or_default();
+            assert!(PUBLIC.contains(&name), "{says}");
+            is_within(&path, name, &says);
+        }
+        Route::Auth => {
+            let closed = ["/q/", "/internal/"].iter().any(|folder| seen.starts_with(folder));
+            assert!(!closed, "{says}");
+            assert!(host == "auth.system.example.com" || seen.starts_with("/.ofc/"), "{says}");
+        }
+        Route::Git => assert!(host == "git.example.com" && !seen.starts_with("/api/"), "{says}"),
+        Route::About => assert_eq!(seen, "//", "{says}"),
+        Route::Health => assert_eq!(seen, "/healthz/", "{says}"),
+    }
+}
+
+/// What is forwarded is what was decided on, also after another server has cleaned it up.
+fn is_within(path: &str, function: &str, says: &str) {
+    let folder = format!("/function/{function}/");
+    assert!(format!("{path}/").starts_with(&folder), "{says}");
+    assert!(clean(&decode(&decode(path))).starts_with(&folder), "{says}");
+    let uri: http::Uri = path.parse().unwrap_or_else(|_| panic!("{says}, which is no target"));
+    assert_eq!((uri.path(), uri.query(), uri.authority()), (path, None, None), "{says}");
+}
+
+fn place() -> (Domain, Customs) {
+    let service = "alice-shop".parse().unwrap_or_else(|_| unreachable!());
+    let owner = "alice".parse().unwrap_or_else(|_| unreachable!());
+    let custom = crate::customs::Custom { owner, service, proven: None };
+    let domain = "example.com".parse().unwrap_or_else(|_| unreachable!());
+    (domain, [("www.alice.com".to_owned(), custom)].into())
+}
+
+/// Every encoded byte as it is.
+pub(crate) fn decode(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let mut out = Vec::new();
+    let mut index = 0;
+    while index < bytes.len() {
+        let hex = path.get(index + 1..index + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (bytes[index], hex) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                index += 3;
+            }
+            (byte, _) => {
+                out.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Cuts parameters, takes backslashes for slashes and resolves dots: the most that any server does.
+pub(crate) fn clean(path: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    let path = path.replace('\\', "/");
+    for part in path.split('/').map(|part| part.split(';').next().unwrap_or_default()) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    format!("/{}/", out.join("/"))
+}
