@@ -25,7 +25,7 @@ const AUTH_PAGES: [&str; 7] =
 /// and what is below these. Its questions and notices are for the router alone.
 const AUTH_FOLDERS: [&str; 5] = ["login", "tokens", "device", "api", "static"];
 /// The git host's pages besides repositories: these,
-const GIT_PAGES: [&str; 2] = ["/login", "/login/oauth/authorize"];
+const GIT_PAGES: [&str; 4] = ["/login", "/login/continue", "/login/oauth/authorize", "/logout"];
 /// and what is below these.
 const GIT_FOLDERS: [&str; 2] = ["/login/link/", "/static/"];
 

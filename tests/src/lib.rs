@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails here is the test that uses it")]
 
 mod audit;
+mod browser;
+mod command;
 mod engine;
 mod engine_socket;
 mod log;
@@ -13,6 +15,8 @@ mod sockets;
 mod wait;
 mod web;
 
+pub use browser::Browser;
+pub use command::Running;
 pub use engine::{Container, Engine};
 pub use engine_socket::EngineSocket;
 pub use log::Line;
@@ -35,6 +39,14 @@ macro_rules! options {
 macro_rules! platform {
     () => {
         $crate::Platform::start($crate::options!())
+    };
+}
+
+/// A browser whose pictures are in `screenshots/` of the target folder.
+#[macro_export]
+macro_rules! browser {
+    () => {
+        $crate::Browser::start(&std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots"))
     };
 }
 

@@ -51,6 +51,7 @@ impl Options {
     pub(crate) fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(folder).env("XDG_STATE_HOME", folder.join("state"));
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
         command.env_remove("OFC_DATA").env_remove("OFC_LOG");
         command
     }

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::command::Running;
 use crate::engine::{Container, Engine};
 use crate::log::{Line, Reader};
 use crate::options::Options;
@@ -143,6 +144,18 @@ impl Platform {
         let mut command = self.options.command(self.folder.path());
         command.args(arguments).arg("--data").arg(&self.data);
         command.current_dir(folder.unwrap_or(self.folder.path())).output().unwrap()
+    }
+
+    /// Runs one that goes on.
+    pub fn start_ofc(&self, arguments: &[&str]) -> Running {
+        let mut command = self.options.command(self.folder.path());
+        command.args(arguments).arg("--data").arg(&self.data);
+        Running::start(command)
+    }
+
+    /// A file that such a command keeps for its user.
+    pub fn user_file(&self, path: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(path)).unwrap()
     }
 
     /// One of its secrets.

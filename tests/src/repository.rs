@@ -203,7 +203,7 @@ impl Drop for Push {
 
 impl Pushed {
     fn of(output: &Output) -> Self {
-        let all = text(&output.stdout) + &text(&output.stderr);
+        let all = text(&output.stdout) + text(&output.stderr).as_str();
         let said = all.split(['\n', '\r']).filter_map(|line| line.strip_prefix("remote:"));
         let lines = said.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()).collect();
         Self { ok: output.status.success(), lines, output: all }

@@ -14,7 +14,10 @@ impl Endpoints {
     /// `public` came from the variable `name`; `oauth_provider_internal_url` may add another way.
     pub(super) fn read(reader: &Reader<'_>, name: &str, public: Url) -> Result<Self, Invalid> {
         let internal: Option<Url> = reader.optional("oauth_provider_internal_url")?;
-        if !is_private(&public) {
+        // Where the whole installation is one machine's, secrets and tokens never leave it; what browsers carry are codes,
+        // which are worth nothing without the verifier that stays here.
+        let stays_here = internal.as_ref().is_some_and(is_private);
+        if !is_private(&public) && !stays_here {
             return Err(reader.invalid(
                 name,
                 format!("'{public}' must begin with https://, and may begin with http:// only on this machine"),

@@ -78,7 +78,7 @@ fn the_git_host_shows_repositories_only() {
     for path in good {
         assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
     }
-    let pages = ["/login", "/login/oauth/authorize", "/login/link/abc", "/static/style.css"];
+    let pages = ["/login", "/login/continue", "/logout", "/login/oauth/authorize", "/login/link/abc", "/static/style.css"];
     for path in pages {
         assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
     }

@@ -58,12 +58,13 @@ fn render(report: &Report) -> String {
     let functions =
         report.functions.map_or_else(|| "the gateway does not answer".to_owned(), |count| count.to_string());
     format!(
-        "process    {} (ofc {})\ndata       {}\nfunctions  {functions}, the platform's own included\nrouter     {}/<function>\ngit        {}/<owner>/<repository>.git\ngateway    {}\n",
+        "process    {} (ofc {})\ndata       {}\nfunctions  {functions}, the platform's own included\nrouter     {}/<function>\ngit        {}/<owner>/<repository>.git\nsign-in    {}/\ngateway    {}\n",
         record.pid,
         record.version,
         report.data,
         record.url("<owner>"),
         record.git_url(),
+        record.auth_url(),
         record.gateway_url(),
     )
 }
@@ -82,6 +83,7 @@ mod tests {
         functions  13, the platform's own included
         router     http://<owner>.localhost:8000/<function>
         git        http://git.localhost:8000/<owner>/<repository>.git
+        sign-in    http://auth.system.localhost:8000/
         gateway    http://127.0.0.1:8080
         ");
     }

@@ -2,6 +2,7 @@
 
 mod engine;
 mod machine;
+mod sign_in;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -62,6 +63,7 @@ pub async fn examine(plan: &Plan) -> Vec<Finding> {
     findings.push(machine::names(&plan.domain).await);
     findings.extend(machine::ports(plan).await);
     findings.push(machine::data_directory(&plan.data));
+    findings.extend(sign_in::examine(&plan.data).await);
     findings.push(machine::disk(&plan.data));
     findings.push(machine::open_files(file_handles::most()));
     findings

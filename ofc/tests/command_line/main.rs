@@ -34,6 +34,7 @@ impl Place {
     fn ofc(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ofc"));
         command.args(arguments).current_dir(self.path()).env("XDG_STATE_HOME", self.path().join("state"));
+        command.env("XDG_CONFIG_HOME", self.path().join("config"));
         for name in ["OFC_DATA", "OFC_LOG"] {
             command.env_remove(name);
         }
