@@ -103,6 +103,42 @@ fn an_author_cannot_set_the_platforms_labels_and_annotations() {
 }
 
 #[test]
+fn an_author_says_who_may_call_a_function_and_where_it_is() {
+    use sdk::labels::{ACCESS, DOMAINS};
+    let wish = |name: &str, value: &str| {
+        apply(Settings { annotations: map(&[(name, value)]), ..Settings::default() })
+            .map(|d| d.annotations[name].clone())
+    };
+    for access in ["public", "members", "owner"] {
+        assert_eq!(wish(ACCESS, access).unwrap(), access);
+    }
+    for wrong in ["", "Members", "member", "all", "owner ", "public,owner"] {
+        let text = wish(ACCESS, wrong).unwrap_err().to_string();
+        let clear = format!("{ACCESS} has to be public, members or owner, and is '{wrong}'");
+        assert!(text.contains(&clear), "{text}");
+    }
+    for domains in ["www.example.com", "a.example.org, xn--bcher-kva.example"] {
+        assert_eq!(wish(DOMAINS, domains).unwrap(), domains);
+    }
+    let many = vec!["a.example.com"; 21].join(",");
+    for wrong in [
+        "",
+        "localhost",
+        "*.example.com",
+        "a.com,",
+        "https://a.com",
+        "127.0.0.1",
+        "a_b.com",
+        "a.com:80",
+        "ä.com",
+        &many,
+    ] {
+        let text = wish(DOMAINS, wrong).unwrap_err().to_string();
+        assert!(text.contains(DOMAINS), "{text}");
+    }
+}
+
+#[test]
 fn wishes_within_the_bounds_are_granted() {
     let settings = Settings {
         limits: wished("512Mi", "1"),

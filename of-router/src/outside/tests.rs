@@ -83,7 +83,8 @@ fn who_calls_is_said_by_the_router_alone() {
     let border = Border { caller: Some(Arc::new(caller)), ..Border::of(Side::Function) };
     let headers = through(&[("x-auth-user", "forged"), ("x-auth-orgs", "forged")], "10.1.2.3", &border);
     let users: Vec<_> = headers.get_all("x-auth-user").iter().collect();
-    assert_eq!((users, headers.contains_key("x-auth-orgs")), (vec!["alice"], false));
+    assert_eq!(users, ["alice"]);
+    assert!(!headers.contains_key("x-auth-orgs"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ const PUBLIC: [&str; 3] = ["github-event", "gitlab-event", "system-dashboard"];
 ///
 /// # Panics
 /// When a decision means anything else to a server that decodes and cleans paths than to this one.
+#[cfg_attr(not(feature = "fuzzing"), expect(unreachable_pub, reason = "the fuzz target is another crate"))]
 pub fn holds(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (authority, path) = text.split_once('\n').unwrap_or((&text, "/"));
@@ -101,3 +102,6 @@ pub(crate) fn clean(path: &str) -> String {
     }
     format!("/{}/", out.join("/"))
 }
+
+#[cfg(test)]
+mod fuzz;

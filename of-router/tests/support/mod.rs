@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![expect(clippy::unwrap_used, reason = "test helper")]
 
+pub(crate) mod auth;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, StatusCode};
 use of_router::{Config, Domain};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -42,6 +44,8 @@ pub(crate) struct Reached {
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) labels: Arc<Mutex<HashMap<String, Option<&'static str>>>>,
+    /// What is more to a function than its owner's login: the owner's number, and annotations.
+    pub(crate) more: Arc<Mutex<HashMap<String, (u64, Vec<(&'static str, &'static str)>)>>>,
     pub(crate) mood: Arc<Mutex<Mood>>,
     pub(crate) questions: Arc<Mutex<Vec<String>>>,
     pub(crate) reached: Arc<Mutex<Vec<Reached>>>,
@@ -53,12 +57,14 @@ impl Gateway {
         let this = Self {
             address: listener.local_addr().unwrap(),
             labels: Arc::default(),
+            more: Arc::default(),
             mood: Arc::new(Mutex::new(Mood::Honest)),
             questions: Arc::default(),
             reached: Arc::default(),
         };
         let app = axum::Router::new()
             .route("/system/function/{name}", get(status))
+            .route("/system/functions", get(list))
             .fallback(any(function))
             .with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -67,6 +73,32 @@ impl Gateway {
 
     pub(crate) fn deploy(&self, name: &str, owner: &'static str) {
         self.labels.lock().unwrap().insert(name.to_owned(), Some(owner));
+    }
+
+    /// A function of an owner with a number, and with annotations.
+    pub(crate) fn deploy_with(
+        &self,
+        name: &str,
+        owner: &'static str,
+        id: u64,
+        annotations: &[(&'static str, &'static str)],
+    ) {
+        self.more.lock().unwrap().insert(name.to_owned(), (id, annotations.to_vec()));
+        self.deploy(name, owner);
+    }
+
+    fn function(&self, name: &str, owner: Option<&'static str>) -> Value {
+        let mut labels = owner.map_or(json!({}), |owner| json!({"com.openfaas.cloud.git-owner": owner}));
+        let mut annotations = json!({});
+        if let Some((id, more)) = self.more.lock().unwrap().get(name) {
+            labels["com.openfaas.cloud.git-owner-id"] = id.to_string().into();
+            labels["com.openfaas.cloud.git-scm"] = "github.com".into();
+            more.iter().for_each(|(key, value)| annotations[key] = (*value).into());
+        }
+        json!({
+            "name": name, "image": "x", "replicas": 1, "availableReplicas": 1,
+            "labels": labels, "annotations": annotations,
+        })
     }
 
     pub(crate) fn reached(&self) -> Vec<Reached> {
@@ -90,12 +122,13 @@ async fn status(State(gateway): State<Gateway>, Path(name): Path<String>, header
     }
     match gateway.labels.lock().unwrap().get(&name) {
         None => StatusCode::NOT_FOUND.into_response(),
-        Some(owner) => {
-            let labels = owner.map_or(json!({}), |owner| json!({"com.openfaas.cloud.git-owner": owner}));
-            Json(json!({"name": name, "image": "x", "replicas": 1, "availableReplicas": 1, "labels": labels}))
-                .into_response()
-        }
+        Some(owner) => Json(gateway.function(&name, *owner)).into_response(),
     }
+}
+
+async fn list(State(gateway): State<Gateway>) -> Response {
+    let labels = gateway.labels.lock().unwrap();
+    Json(labels.iter().map(|(name, owner)| gateway.function(name, *owner)).collect::<Vec<_>>()).into_response()
 }
 
 async fn function(State(gateway): State<Gateway>, request: Request) -> Response {
@@ -107,6 +140,11 @@ async fn function(State(gateway): State<Gateway>, request: Request) -> Response 
     let mut response = Response::new(Body::from_stream(request.into_body().into_data_stream()));
     response.headers_mut().insert("x-call-id", "the-function-s".parse().unwrap());
     response.headers_mut().insert("x-echo", "yes".parse().unwrap());
+    if target.ends_with("/cookies") {
+        for cookie in ["a=1", "ofc_session=forged"] {
+            response.headers_mut().append("set-cookie", cookie.parse().unwrap());
+        }
+    }
     response
 }
 
