@@ -5,7 +5,9 @@ use url::Url;
 
 use super::endpoints::Endpoints;
 use super::github::{self, GitHub};
+use super::gitlab::{self, GitLab};
 use super::oauth::Application;
+use super::oidc::Oidc;
 use super::{Kind, Provider, Providers};
 
 impl Providers {
@@ -18,6 +20,8 @@ impl Providers {
         let application = Application::read(reader);
         let provider = match kind.as_str() {
             "github" => github(reader, application)?,
+            "gitlab" => gitlab(reader, application)?,
+            "oidc" => oidc(reader, application)?,
             other => {
                 let reason = format!("'{other}' is none of github, gitlab and oidc");
                 return Err(reader.invalid("oauth_provider", reason));
@@ -32,6 +36,22 @@ fn github(reader: &Reader<'_>, application: Result<Application, Invalid>) -> Res
     let label = label(reader, "GitHub", github::CLOUD, &endpoints);
     let kind = Kind::GitHub(GitHub::read(reader, endpoints, application?)?);
     Ok(Provider { name: "github", label: label?, kind })
+}
+
+fn gitlab(reader: &Reader<'_>, application: Result<Application, Invalid>) -> Result<Provider, Invalid> {
+    let endpoints = endpoints(reader, gitlab::CLOUD)?;
+    let label = label(reader, "GitLab", gitlab::CLOUD, &endpoints);
+    Ok(Provider { name: "gitlab", label: label?, kind: Kind::GitLab(GitLab::new(endpoints, application?)) })
+}
+
+fn oidc(reader: &Reader<'_>, application: Result<Application, Invalid>) -> Result<Provider, Invalid> {
+    // Compared to the letter with what the provider says, so it is kept as it was written.
+    let issuer: String = reader.required("oidc_issuer")?;
+    let url = Url::parse(&issuer).map_err(|error| reader.invalid("oidc_issuer", error.to_string()))?;
+    let endpoints = Endpoints::read(reader, "oidc_issuer", url)?;
+    let label = reader.or("oauth_provider_label", endpoints.host().to_owned());
+    let oidc = Oidc::read(reader, issuer, endpoints, application?)?;
+    Ok(Provider { name: "oidc", label: label?, kind: Kind::Oidc(Box::new(oidc)) })
 }
 
 /// `oauth_provider_base_url`, and `oauth_provider_internal_url` where we reach it by another way.

@@ -3,6 +3,8 @@
 use http::StatusCode;
 use sdk::id::InvalidId;
 
+use super::oidc::IdTokenError;
+
 /// Why nobody could be signed in. The text is for the log and holds nothing secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProviderError {
@@ -55,6 +57,15 @@ pub(crate) enum ProviderError {
         /// Why.
         #[source]
         cause: InvalidId,
+    },
+    /// An ID token that proves nothing.
+    #[error("the login is not proven")]
+    IdToken(#[from] IdTokenError),
+    /// A claim that is not there, or not of its form.
+    #[error("the provider says nothing usable under the claim '{claim}'")]
+    MissingClaim {
+        /// Its name.
+        claim: String,
     },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]

@@ -50,6 +50,11 @@ impl GitHub {
         Ok(Self { endpoints, api, application, caller: Caller::new() })
     }
 
+    #[cfg(test)]
+    pub(super) fn set_caller(&mut self, caller: Caller) {
+        self.caller = caller;
+    }
+
     pub(super) fn host(&self) -> &str {
         self.endpoints.host()
     }

@@ -9,7 +9,9 @@ mod config;
 mod endpoints;
 mod error;
 mod github;
+mod gitlab;
 mod oauth;
+mod oidc;
 mod pages;
 
 use std::time::Duration;
@@ -23,6 +25,8 @@ use url::Url;
 pub(crate) use endpoints::is_private;
 pub(crate) use error::ProviderError;
 use github::GitHub;
+use gitlab::GitLab;
+use oidc::Oidc;
 
 /// All of the provider's answers to one login together may take so long.
 const LOGIN_TIME: Duration = Duration::from_secs(30);
@@ -57,6 +61,8 @@ pub(crate) struct Provider {
 #[derive(Debug)]
 enum Kind {
     GitHub(GitHub),
+    GitLab(GitLab),
+    Oidc(Box<Oidc>),
 }
 
 /// A person, as a provider says.
@@ -107,6 +113,8 @@ impl Provider {
     pub(crate) fn host(&self) -> &str {
         match &self.kind {
             Kind::GitHub(github) => github.host(),
+            Kind::GitLab(gitlab) => gitlab.host(),
+            Kind::Oidc(oidc) => oidc.host(),
         }
     }
 
@@ -118,6 +126,8 @@ impl Provider {
         let pending = oauth::pending(self.name)?;
         let address = match &self.kind {
             Kind::GitHub(github) => github.authorisation(&pending, redirect_uri),
+            Kind::GitLab(gitlab) => gitlab.authorisation(&pending, redirect_uri),
+            Kind::Oidc(oidc) => oidc.authorisation(&pending, redirect_uri).await?,
         };
         Ok((address, pending))
     }
@@ -138,6 +148,8 @@ impl Provider {
         let asking = async {
             match &self.kind {
                 Kind::GitHub(github) => github.finish(pending, code, redirect_uri).await,
+                Kind::GitLab(gitlab) => gitlab.finish(pending, code, redirect_uri).await,
+                Kind::Oidc(oidc) => oidc.finish(pending, code, redirect_uri).await,
             }
         };
         tokio::time::timeout(LOGIN_TIME, asking).await.map_err(|_| ProviderError::TooSlow)?
@@ -162,3 +174,6 @@ fn number(id: u64, path: &str) -> Result<u64, ProviderError> {
     let nobody = || ProviderError::Nonsense { path: path.to_owned(), why: "an account has the number 0".into() };
     (id != 0).then_some(id).ok_or_else(nobody)
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ impl Tenants {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use of_auth::{Clock, Config};
 use sdk::Env;
 use sdk::audit::AuditEvent;
@@ -48,8 +48,10 @@ impl Trail {
     async fn start(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let take = async |State(trail): State<Trail>, Json(event): Json<AuditEvent>| {
-            trail.0.lock().unwrap().push(event);
+        let take = async |State(trail): State<Trail>, headers: HeaderMap, body: Bytes| {
+            let key = Key::derive(&PAYLOAD_SECRET.into(), "audit-event");
+            key.verify(&Method::POST, &headers, &body).unwrap();
+            trail.0.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
             StatusCode::ACCEPTED
         };
         let app = axum::Router::new()
