@@ -62,7 +62,8 @@ impl Installation {
 
 #[tokio::test]
 async fn tenants_come_in_and_nobody_else() {
-    let tenants = Installation::new("alice\nacme\n").start().await;
+    let installation = Installation::new("alice\nacme\n");
+    let tenants = installation.start().await;
     let alice = tenants.admit(person(42, "Alice")).await.unwrap();
     assert_eq!((alice.subject().as_str(), alice.login.as_str(), alice.operator), ("github.com/42", "alice", false));
     let refused = tenants.admit(member(43, "mallory", &[(8, "other", Role::Owner)])).await.unwrap_err();
@@ -72,7 +73,8 @@ async fn tenants_come_in_and_nobody_else() {
 
 #[tokio::test]
 async fn members_come_in_with_the_organisations_that_are_tenants() {
-    let tenants = Installation::new("acme\n").start().await;
+    let installation = Installation::new("acme\n");
+    let tenants = installation.start().await;
     let of = [(7, "acme", Role::Member), (8, "other", Role::Owner)];
     let bob = tenants.admit(member(43, "bob", &of)).await.unwrap();
     assert_eq!(bob.organisations.len(), 1);
@@ -104,7 +106,8 @@ async fn a_login_stays_its_first_accounts_also_after_a_restart() {
 
 #[tokio::test]
 async fn a_false_organisation_is_left_out_of_who_comes_in_by_right() {
-    let tenants = Installation::new("alice\nacme\n").start().await;
+    let installation = Installation::new("alice\nacme\n");
+    let tenants = installation.start().await;
     tenants.admit(member(43, "bob", &[(7, "acme", Role::Member)])).await.unwrap();
     let alice = tenants.admit(member(42, "alice", &[(77, "acme", Role::Owner)])).await.unwrap();
     assert!(alice.organisations.is_empty());
@@ -151,7 +154,8 @@ async fn operators_come_in_without_being_tenants() {
 
 #[tokio::test]
 async fn two_accounts_at_once_do_not_both_get_a_login() {
-    let tenants = Installation::new("alice\n").start().await;
+    let installation = Installation::new("alice\n");
+    let tenants = installation.start().await;
     let (one, other) = tokio::join!(tenants.admit(person(1, "alice")), tenants.admit(person(2, "alice")));
     assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
 }
