@@ -18,6 +18,7 @@ use crate::connections::Slot;
 use crate::gate::{Gate, Passage, To};
 use crate::outside::{self, Arrival, CALL_ID};
 use crate::reply::{self, Body};
+use crate::route;
 
 /// Idle connections to the services behind are closed after this; the services keep theirs longer.
 const UPSTREAM_IDLE: Duration = Duration::from_secs(30);
@@ -94,7 +95,7 @@ impl Router {
         tracing::info!(
             %method,
             host = host.as_ref().and_then(|h| h.to_str().ok()),
-            path,
+            path = route::shown(&path),
             status = response.status().as_u16(),
             seconds = began.elapsed().as_secs_f64(),
             client = %client.ip(),

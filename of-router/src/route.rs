@@ -27,7 +27,9 @@ const AUTH_FOLDERS: [&str; 5] = ["login", "tokens", "device", "api", "static"];
 /// The git host's pages besides repositories: these,
 const GIT_PAGES: [&str; 4] = ["/login", "/login/continue", "/login/oauth/authorize", "/logout"];
 /// and what is below these.
-const GIT_FOLDERS: [&str; 2] = ["/login/link/", "/static/"];
+const GIT_FOLDERS: [&str; 2] = [LINKS, "/static/"];
+/// The git host's links, which let in who has them.
+const LINKS: &str = "/login/link/";
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,11 @@ pub(crate) enum Refusal {
     BadPath(BadPath),
     /// Well-formed, and nothing is there.
     Unknown,
+}
+
+/// A path as the log may show it.
+pub(crate) fn shown(path: &str) -> &str {
+    if path.starts_with(LINKS) { LINKS } else { path }
 }
 
 /// Decides on a request to `host` (in its one form, see [`domain::host_of`]) for `path` (as sent, without the query).

@@ -96,6 +96,9 @@ fn a_function_for_members_opens_for_members_in_a_browser_and_closes_behind_them(
     browser.open(&link);
     assert!(browser.text().contains("This link has been used"), "{}", browser.text());
     browser.picture("git-link-used");
+    let secret = link.rsplit('.').next().unwrap();
+    let log = std::fs::read_to_string(place.platform.data().join("ofc.log")).unwrap();
+    assert!(log.contains("/login/link/") && !log.contains(secret), "links stay out of the log");
     look_around(&place, &browser);
 
     // Signed out at one host is signed out at all, and what was kept of the session is worth nothing.

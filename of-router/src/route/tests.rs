@@ -78,10 +78,13 @@ fn the_git_host_shows_repositories_only() {
     for path in good {
         assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
     }
-    let pages = ["/login", "/login/continue", "/logout", "/login/oauth/authorize", "/login/link/abc", "/static/style.css"];
+    let pages =
+        ["/login", "/login/continue", "/logout", "/login/oauth/authorize", "/login/link/abc", "/static/style.css"];
     for path in pages {
         assert_eq!(go("git.example.com", path), Ok(Route::Git), "{path}");
     }
+    assert_eq!(shown("/login/link/abc"), "/login/link/", "links are secrets");
+    assert_eq!(shown("/login/links"), "/login/links");
     let bad = [
         "/",
         "/login/",
