@@ -56,9 +56,6 @@ pub(crate) struct Reached {
     pub(crate) headers: HeaderMap,
 }
 
-/// An owner's number, and annotations.
-type More = (u64, Vec<(&'static str, &'static str)>);
-
 /// A gateway: it knows functions by their owner labels and echoes what they are sent.
 #[derive(Clone)]
 pub(crate) struct Gateway {
