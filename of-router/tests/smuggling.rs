@@ -1,8 +1,6 @@
 //! Requests that two readers could read in two ways: each is refused and its connection closed, or goes on as exactly
 //! one request in one form.
 
-#![expect(clippy::unwrap_used, reason = "test helpers")]
-
 mod support;
 
 use std::time::Duration;
