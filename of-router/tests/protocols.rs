@@ -186,7 +186,7 @@ async fn answers_without_a_body_have_none() {
         read_until(&mut server, "\r\n\r\n").await;
         server.write_all(head.as_bytes()).await.unwrap();
         let first = read_until(&mut client, "\r\n\r\n").await;
-        assert!(first.ends_with("\r\n\r\n") && first.contains("1000") == head.contains("1000"), "{first}");
+        assert!(first.ends_with("\r\n\r\n") && (method != "HEAD" || first.contains("content-length: 1000")), "{first}");
         // Both connections go on in step.
         client.write_all(b"GET /github-event/again HTTP/1.1\r\nhost: system.localhost\r\n\r\n").await.unwrap();
         read_until(&mut server, "/again").await;

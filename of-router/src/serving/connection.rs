@@ -243,6 +243,8 @@ where
         let Some((idle, read)) = served.await? else { return Ok(()) };
         (stream, ahead) = (idle, read);
         if ahead.is_empty() {
+            // Also an empty part of a buffer keeps all of it.
+            drop(std::mem::take(&mut ahead));
             let Some(begins) = beginning(&mut stream, &slot).await else { return Ok(()) };
             ahead = begins;
         }

@@ -35,7 +35,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if !this.ahead.is_empty() {
             let part = this.ahead.split_to(this.ahead.len().min(buf.remaining()));
             buf.put_slice(&part);
-            return Poll::Ready(Ok(()));
+            // With what follows it, if that is there: the reader makes its buffer larger for each part that it gets.
+            return match Pin::new(&mut this.stream).poll_read(context, buf) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            };
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(context, buf);
