@@ -211,7 +211,7 @@ async fn a_foreign_or_missing_name_is_refused_by_an_alert() {
         let text = result.unwrap_err().to_string();
         assert!(text.contains("UnrecognisedName"), "{text}");
     }
-    assert_eq!(Counters::get(&router.edge.counters().unknown_hosts), 3);
+    until("it is counted", async || Counters::get(&router.edge.counters().unknown_hosts) == 3).await;
 }
 
 #[tokio::test]
