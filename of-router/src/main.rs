@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-// The system's allocator keeps what idle connections gave back: 10,000 of them take 150 MB with it, about half with this one.
+// Measured beside the system's allocator: no clear difference in speed, and 4 to 8 MB more with 10,000 idle connections (48 against 44).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
