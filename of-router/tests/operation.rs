@@ -15,12 +15,13 @@ use support::{DEADLINE, Gateway, Router, config};
 use tokio::net::TcpListener;
 
 async fn until<T>(what: impl AsyncFn() -> Option<T>) -> T {
+    let mut look = tokio::time::interval(std::time::Duration::from_millis(2));
     let wait = async {
         loop {
             if let Some(found) = what().await {
                 return found;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(DEADLINE, wait).await.unwrap()

@@ -32,9 +32,10 @@ pub(crate) const ISSUER: &str = "https://auth.system.example.com";
 
 /// Waits until something holds.
 pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(5));
     let wait = async {
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("it did not happen in time"));

@@ -204,12 +204,11 @@ impl Endless {
 
 /// Whether the condition comes true in time.
 async fn within(time: Duration, condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + time;
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
+    let mut look = tokio::time::interval(Duration::from_millis(10));
+    let wait = async {
+        while !condition() {
+            look.tick().await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    true
+    };
+    tokio::time::timeout(time, wait).await.is_ok()
 }

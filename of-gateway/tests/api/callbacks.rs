@@ -45,9 +45,10 @@ pub(crate) async fn the_answer_goes_to_the_callback_with_all_its_headers(place: 
 pub(crate) async fn an_answer_may_go_on_for_longer_than_a_function_may_pause(place: &Place) {
     let (callback, mut callbacks) = witness();
     let parts = || {
-        let parts = futures_util::stream::unfold(0, async |n| {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            (n < 15).then_some((Ok::<_, std::io::Error>("x"), n + 1))
+        let pace = tokio::time::interval(Duration::from_millis(100));
+        let parts = futures_util::stream::unfold((0, pace), async |(n, mut pace)| {
+            pace.tick().await;
+            (n < 15).then_some((Ok::<_, std::io::Error>("x"), (n + 1, pace)))
         });
         async { Body::from_stream(parts) }
     };

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::post;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::asynchronous::quick;
@@ -80,18 +80,18 @@ pub(crate) async fn an_answer_that_is_not_the_functions_own_is_always_tried_agai
 
 pub(crate) async fn a_queue_with_a_limit_of_its_own_keeps_it(place: &Place) {
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let done = Arc::new(AtomicUsize::new(0));
-    let (now, peak, ended) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&done));
-    let slow = post(move || {
+    let (done, may_end) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (now, peak, ended, leave) = (running.clone(), most.clone(), done.clone(), may_end.clone());
+    let held = post(move || {
         peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let (now, ended) = (Arc::clone(&now), Arc::clone(&ended));
+        let (now, ended, leave) = (now.clone(), ended.clone(), leave.clone());
         async move {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            leave.acquire().await.unwrap().forget();
             now.fetch_sub(1, Ordering::SeqCst);
             ended.fetch_add(1, Ordering::SeqCst);
         }
     });
-    let functions = ["a", "b", "c"].map(|name| (name, Router::new().route("/", slow.clone())));
+    let functions = ["a", "b", "c"].map(|name| (name, Router::new().route("/", held.clone())));
     let mut config = place.config(functions);
     config.queueing.concurrency.insert("faas-request".into(), 2);
     let gateway = Running::start(config).await;
@@ -100,7 +100,13 @@ pub(crate) async fn a_queue_with_a_limit_of_its_own_keeps_it(place: &Place) {
             gateway.http.post(gateway.at(&format!("/async-function/{name}"))).send().await.unwrap();
         }
     }
-    eventually("all calls", async || (done.load(Ordering::SeqCst) == 24).then_some(())).await;
+    // One after the other is let go, and all others are held: a third one would be seen.
+    for over in 0..24 {
+        let both = 2.min(24 - over);
+        eventually("two to run", async || (running.load(Ordering::SeqCst) == both).then_some(())).await;
+        may_end.add_permits(1);
+        eventually("one to end", async || (done.load(Ordering::SeqCst) > over).then_some(())).await;
+    }
     assert_eq!(most.load(Ordering::SeqCst), 2);
     gateway.stop().await;
 }

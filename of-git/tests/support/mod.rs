@@ -18,6 +18,7 @@ use of_git::{Config, Secrets};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,7 @@ pub(crate) struct Received {
 pub(crate) struct Platform {
     pub(crate) address: SocketAddr,
     pub(crate) received: Arc<Mutex<Vec<Received>>>,
+    arrived: Arc<Notify>,
     pub(crate) answer: Arc<Mutex<(StatusCode, &'static str)>>,
 }
 
@@ -51,6 +53,7 @@ impl Platform {
         let this = Self {
             address: listener.local_addr().unwrap(),
             received: Arc::default(),
+            arrived: Arc::default(),
             answer: Arc::new(Mutex::new((StatusCode::ACCEPTED, "queued"))),
         };
         let app = axum::Router::new().route("/github-event", post(take)).with_state(this.clone());
@@ -77,15 +80,16 @@ async fn take(State(platform): State<Platform>, headers: HeaderMap, raw: Bytes) 
     let body = serde_json::from_slice(&raw).unwrap();
     let answer = *platform.answer.lock().unwrap();
     platform.received.lock().unwrap().push(Received { headers, raw, body });
+    platform.arrived.notify_one();
     answer
 }
 
 /// Waits until something holds.
 pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(5));
     let wait = async {
         while !holds() {
-            tokio::task::yield_now().await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("it did not happen in time"));
@@ -241,7 +245,7 @@ pub(crate) fn deploy_everything(platform: &Platform, host: &Host) -> JoinHandle<
                 client.post(url).bearer_auth(PLATFORM_TOKEN).json(&body).send().await.unwrap();
             }
             seen = webhooks.len();
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            platform.arrived.notified().await;
         }
     })
 }

@@ -30,9 +30,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits for something to become true.
 pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(10));
     let wait = async {
         while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("in vain: {what}"));
