@@ -4,7 +4,6 @@ use anyhow::Context;
 use of_auth::Config;
 use sdk::Env;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -17,21 +16,5 @@ async fn main() -> anyhow::Result<()> {
     let address = env.var("listen_address").unwrap_or("127.0.0.1:8084").to_owned();
     let listener = TcpListener::bind(&address).await.with_context(|| format!("could not listen on {address}"))?;
     tracing::info!(address, "of-auth is signing people in");
-    let shutdown = CancellationToken::new();
-    tokio::spawn(stop_on_signal(shutdown.clone()));
-    of_auth::serve(config, listener, shutdown).await
-}
-
-async fn stop_on_signal(shutdown: CancellationToken) {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    shutdown.cancel();
+    of_auth::serve(config, listener, sdk::shutdown::on_signal()?).await
 }

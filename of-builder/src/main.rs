@@ -5,8 +5,6 @@ use std::io::IsTerminal as _;
 use anyhow::Context as _;
 use sdk::Env;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -19,9 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let address = env.var("listen_address").unwrap_or("0.0.0.0:8080");
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(address = %listener.local_addr()?, engine = config.docker_host, "the builder accepts builds");
-    let shutdown = CancellationToken::new();
-    tokio::spawn(cancel_on_signal(shutdown.clone()));
-    of_builder::serve(config, listener, shutdown).await
+    of_builder::serve(config, listener, sdk::shutdown::on_signal()?).await
 }
 
 fn start_logging(env: &Env) {
@@ -32,17 +28,4 @@ fn start_logging(env: &Env) {
     } else {
         logs.json().init();
     }
-}
-
-async fn cancel_on_signal(shutdown: CancellationToken) {
-    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    } else {
-        // Without the handler the signal's default still ends the process.
-        let _ = tokio::signal::ctrl_c().await;
-    }
-    shutdown.cancel();
 }

@@ -19,6 +19,7 @@ pub mod labels;
 pub mod listing;
 pub mod pipeline_log;
 pub mod reserved;
+pub mod shutdown;
 pub mod signing;
 pub mod stack;
 pub mod status;
