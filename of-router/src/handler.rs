@@ -154,7 +154,7 @@ impl Router {
         let encrypted = HeaderValue::from_static("https");
         let scheme = if slot.door.is_encrypted() { &encrypted } else { &self.scheme };
         let arrival = Arrival {
-            client: slot.client.ip(),
+            address: &slot.address,
             host: &passage.host,
             scheme,
             call_id: &call.record.call_id,

@@ -1,8 +1,8 @@
 //! Headers on the border: what a client says about itself is not believed.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sdk::call::CALL_ID_HEADER;
 
@@ -17,10 +17,16 @@ const OURS_TOO: [&str; 6] =
 /// The call's identity, everywhere.
 pub(crate) const CALL_ID: HeaderName = HeaderName::from_static(CALL_ID_HEADER);
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// What the router itself knows about a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival<'a> {
-    pub(crate) client: IpAddr,
+    /// The client's, as text.
+    pub(crate) address: &'a HeaderValue,
     pub(crate) host: &'a HeaderValue,
     pub(crate) scheme: &'a HeaderValue,
     pub(crate) call_id: &'a HeaderValue,
@@ -94,23 +100,22 @@ fn keep_our_cookies(headers: &mut HeaderMap) {
 
 /// `X-Forwarded-*`, and the same in the words of RFC 7239.
 fn say_where_from(headers: &mut HeaderMap, arrival: &Arrival<'_>) {
-    let client = arrival.client.to_canonical();
     let (host, scheme) = (arrival.host.to_str().unwrap_or_default(), arrival.scheme.to_str().unwrap_or_default());
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
-    let usual = if scheme == "https" { "443" } else { "80" };
-    let node = if client.is_ipv6() { format!("\"[{client}]\"") } else { client.to_string() };
-    let values = [
-        ("x-forwarded-for", client.to_string()),
-        ("x-forwarded-port", port.unwrap_or(usual).to_owned()),
-        ("forwarded", format!("for={node};host=\"{host}\";proto={scheme}")),
-    ];
-    for (name, value) in values {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
+    let usual = HeaderValue::from_static(if scheme == "https" { "443" } else { "80" });
+    let port = port.map_or(Ok(usual), HeaderValue::try_from);
+    let client = arrival.address.to_str().unwrap_or_default();
+    let (open, close) = if client.contains(':') { ("\"[", "]\"") } else { ("", "") };
+    let parts = ["for=", open, client, close, ";host=\"", host, "\";proto=", scheme];
+    let forwarded = HeaderValue::from_maybe_shared(Bytes::from(parts.concat()));
+    headers.insert(X_FORWARDED_FOR, arrival.address.clone());
+    for (name, value) in [(X_FORWARDED_PORT, port.ok()), (header::FORWARDED, forwarded.ok())] {
+        if let Some(value) = value {
+            headers.insert(name, value);
         }
     }
-    headers.insert("x-forwarded-host", arrival.host.clone());
-    headers.insert("x-forwarded-proto", arrival.scheme.clone());
+    headers.insert(X_FORWARDED_HOST, arrival.host.clone());
+    headers.insert(X_FORWARDED_PROTO, arrival.scheme.clone());
 }
 
 impl Border {
@@ -155,6 +160,10 @@ fn drop_our_cookies(headers: &mut HeaderMap) {
 }
 
 fn is_ours(name: &str) -> bool {
+    // All of them begin so, and most others do not.
+    if !name.starts_with(['x', 'f']) {
+        return false;
+    }
     // An underscore is a hyphen to servers that make variables of headers.
     let name = name.replace('_', "-");
     OURS.iter().any(|family| name.starts_with(family)) || OURS_TOO.contains(&name.as_str())

@@ -43,6 +43,10 @@ pub(crate) fn check(path: &str) -> Result<(), BadPath> {
 }
 
 fn check_part(part: &str) -> Result<(), BadPath> {
+    // Most parts can mean one thing only.
+    if part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+        return Ok(());
+    }
     let mut decoded = Vec::with_capacity(part.len());
     let mut bytes = part.bytes();
     while let Some(byte) = bytes.next() {

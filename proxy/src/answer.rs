@@ -12,6 +12,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::pool::Upstream;
+use crate::wire::WireBody;
 
 /// Why an answer's body did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -21,18 +22,27 @@ pub enum AnswerError {
     Stalled(Duration),
     /// The connection to the server broke.
     #[error("the server broke off")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// An answer's body. At its end the connection goes back to the pool; the guard is dropped with it.
 #[derive(Debug)]
 pub struct Answer<B, G> {
-    /// `None` for an answer that has no body of the server's, such as an upgrade's.
-    body: Option<Incoming>,
-    connection: Option<(SendRequest<B>, Arc<Upstream<B>>)>,
+    source: Source<B>,
     _guard: Option<G>,
     pause: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Where the body comes from.
+#[derive(Debug)]
+enum Source<B> {
+    /// Nowhere: an answer that has no body of the server's, such as an upgrade's.
+    Empty,
+    /// From a connection with a task of its own, which goes back to the pool behind the body.
+    Task { body: Incoming, connection: Option<(SendRequest<B>, Arc<Upstream<B>>)> },
+    /// From a connection that belongs to the answer.
+    Wire(WireBody<B>),
 }
 
 impl<B, G> Answer<B, G> {
@@ -42,25 +52,45 @@ impl<B, G> Answer<B, G> {
         guard: G,
         pause: Duration,
     ) -> Self {
-        let mut answer =
-            Self { body: Some(body), connection: Some(connection), _guard: Some(guard), pause, timer: None };
+        let source = Source::Task { body, connection: Some(connection) };
+        let mut answer = Self { source, _guard: Some(guard), pause, timer: None };
         if answer.is_over() {
             answer.give_connection_back();
         }
         answer
     }
 
+    pub(crate) fn wire(body: WireBody<B>, guard: G, pause: Duration) -> Self {
+        Self { source: Source::Wire(body), _guard: Some(guard), pause, timer: None }
+    }
+
     pub(crate) fn empty() -> Self {
-        Self { body: None, connection: None, _guard: None, pause: Duration::MAX, timer: None }
+        Self { source: Source::Empty, _guard: None, pause: Duration::MAX, timer: None }
     }
 
     fn is_over(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        match &self.source {
+            Source::Empty => true,
+            Source::Task { body, .. } => body.is_end_stream(),
+            Source::Wire(body) => body.is_over(),
+        }
     }
 
     fn give_connection_back(&mut self) {
-        if let Some((sender, upstream)) = self.connection.take() {
+        if let Source::Task { connection, .. } = &mut self.source
+            && let Some((sender, upstream)) = connection.take()
+        {
             upstream.give_back(sender);
+        }
+    }
+
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+        match &mut self.source {
+            Source::Empty => Poll::Ready(None),
+            Source::Task { body, .. } => {
+                Pin::new(body).poll_frame(context).map_err(|error| AnswerError::Broken(error.into()))
+            }
+            Source::Wire(body) => body.poll_frame(context).map_err(|error| AnswerError::Broken(error.into())),
         }
     }
 
@@ -80,8 +110,7 @@ impl<B: Unpin, G: Unpin> Body for Answer<B, G> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         let this = &mut *self;
-        let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        let Poll::Ready(frame) = Pin::new(body).poll_frame(context) else {
+        let Poll::Ready(frame) = this.poll_source(context) else {
             let stalled = this.poll_stalled(context);
             return stalled.map(|error| Some(Err(error)));
         };
@@ -96,8 +125,8 @@ impl<B: Unpin, G: Unpin> Body for Answer<B, G> {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                this.connection = None;
-                Poll::Ready(Some(Err(AnswerError::Broken(error))))
+                this.source = Source::Empty;
+                Poll::Ready(Some(Err(error)))
             }
             None => {
                 this.give_connection_back();
@@ -111,6 +140,10 @@ impl<B: Unpin, G: Unpin> Body for Answer<B, G> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Task { body, .. } => body.size_hint(),
+            Source::Wire(body) => body.size_hint(),
+        }
     }
 }

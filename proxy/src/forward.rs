@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -42,7 +43,7 @@ pub enum ForwardError {
     },
     /// The server broke the connection.
     #[error("the server broke the connection before it answered")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The server took too long.
     #[error("the server did not answer within {0:?}")]
     Timeout(Duration),
@@ -115,6 +116,9 @@ where
         take_trailers(request.headers_mut());
     }
     *request.version_mut() = Version::HTTP_11;
+    if client.is_none() && is_without_body(&request) {
+        return without_body(upstream, request, guard, limits).await;
+    }
     let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
     let sent = sent.unwrap_or_else(|_| Err(Box::new(ForwardError::Timeout(limits.head).into())));
     let (sender, mut response) = sent.map_err(|mut unanswered| {
@@ -134,6 +138,42 @@ where
         (None, Some(_)) => Err(Box::new(ForwardError::Unasked.into())),
         (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
     }
+}
+
+fn is_without_body<B: Body>(request: &Request<B>) -> bool {
+    request.body().is_end_stream() && request.headers().get_all(CONTENT_LENGTH).iter().all(|length| length == "0")
+}
+
+/// The short way, for a request that has no body.
+async fn without_body<B, G>(
+    upstream: &Arc<Upstream<B>>,
+    request: Request<B>,
+    guard: G,
+    limits: Limits,
+) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>> {
+    let exchange = async {
+        let wire = match upstream.take_wire() {
+            Some(wire) => Ok(wire),
+            None => upstream.connect_wire().await,
+        };
+        match wire {
+            Ok(wire) => Ok(wire.exchange(&request, upstream).await),
+            Err(source) => Err(ForwardError::Connect { authority: upstream.authority().to_owned(), source }),
+        }
+    };
+    let exchanged = tokio::time::timeout(limits.head, exchange).await;
+    let mut response = match exchanged {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => return Err(Box::new(ForwardError::Broken(error.into()).into())),
+        Ok(Err(error)) => return Err(Box::new(Unanswered { error, unsent: Some(request) })),
+        Err(_) => return Err(Box::new(ForwardError::Timeout(limits.head).into())),
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Box::new(ForwardError::Unasked.into()));
+    }
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
 }
 
 async fn send<B>(
@@ -178,5 +218,5 @@ fn judge(error: hyper::Error) -> ForwardError {
             None => next = cause.source(),
         }
     }
-    ForwardError::Broken(error)
+    ForwardError::Broken(error.into())
 }

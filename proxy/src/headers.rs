@@ -4,16 +4,19 @@ use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 
 /// RFC 9110 7.6.1, and the two that never were in a standard. `Trailer` is not among them: it announces what travels on.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "keep-alive"
+            | "proxy-connection"
+    )
+}
 
 /// True if this message leaves HTTP, or asks to.
 pub fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -22,12 +25,13 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
 
 /// Removes what concerns one connection, also what `Connection` says does. An upgrade stays one.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let protocol = is_upgrade(headers).then(|| headers.get(header::UPGRADE).cloned()).flatten();
-    if headers.contains_key(header::CONNECTION) {
-        let listed: Vec<HeaderName> = connection_options(headers).filter_map(|o| o.parse().ok()).collect();
-        listed.into_iter().for_each(|name| drop(headers.remove(name)));
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+    if found.is_empty() {
+        return;
     }
-    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(name)));
+    let protocol = is_upgrade(headers).then(|| headers.get(header::UPGRADE).cloned()).flatten();
+    let listed: Vec<HeaderName> = connection_options(headers).filter_map(|o| o.parse().ok()).collect();
+    found.into_iter().chain(listed).for_each(|name| drop(headers.remove(name)));
     if let Some(protocol) = protocol {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, protocol);

@@ -6,6 +6,7 @@ mod headers;
 mod inbound;
 mod pool;
 mod tunnel;
+mod wire;
 
 pub use answer::{Answer, AnswerError};
 pub use forward::{ForwardError, Limits, Unanswered, forward, try_forward};

@@ -9,6 +9,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::wire::Wire;
+
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);
 /// The most idle connections that are kept.
@@ -22,6 +24,8 @@ pub struct Upstream<B> {
     authority: String,
     idle_limit: Duration,
     idle: Mutex<Vec<Idle<B>>>,
+    /// Those of requests without a body.
+    wires: Mutex<Vec<(Wire, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +38,7 @@ impl<B> Upstream<B> {
     /// A server by host and port. `idle_limit` has to be shorter than the time after which the server itself
     /// closes idle connections, so that it is this side that does.
     pub fn new(authority: impl Into<String>, idle_limit: Duration) -> Arc<Self> {
-        Arc::new(Self { authority: authority.into(), idle_limit, idle: Mutex::default() })
+        Arc::new(Self { authority: authority.into(), idle_limit, idle: Mutex::default(), wires: Mutex::default() })
     }
 
     /// Host and port.
@@ -45,6 +49,7 @@ impl<B> Upstream<B> {
     /// Closes what has been idle for too long. Call it now and then; requests alone close only what they meet.
     pub fn sweep(&self) {
         self.idle().retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < self.idle_limit);
+        self.wires().retain(|(wire, since)| since.elapsed() < self.idle_limit && wire.is_usable());
     }
 
     /// Takes a connection that a request can be written to at once.
@@ -71,6 +76,42 @@ impl<B> Upstream<B> {
         }
     }
 
+    /// Takes a connection that a request without a body can be written to at once.
+    pub(crate) fn take_wire(&self) -> Option<Wire> {
+        let mut wires = self.wires();
+        while let Some((wire, since)) = wires.pop() {
+            if since.elapsed() < self.idle_limit && wire.is_usable() {
+                return Some(wire);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection whose last answer was read to its end.
+    pub(crate) fn give_wire_back(&self, mut wire: Wire) {
+        let mut wires = self.wires();
+        if wires.len() < MAX_IDLE && wire.is_usable() {
+            wire.rest();
+            wires.push((wire, Instant::now()));
+        }
+    }
+
+    /// Makes a connection for requests without a body.
+    pub(crate) async fn connect_wire(&self) -> std::io::Result<Wire> {
+        self.stream().await.map(Wire::new)
+    }
+
+    async fn stream(&self) -> std::io::Result<TcpStream> {
+        let connecting = tokio::time::timeout(CONNECT, TcpStream::connect(&self.authority));
+        let stream = connecting.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn wires(&self) -> std::sync::MutexGuard<'_, Vec<(Wire, Instant)>> {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle<B>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,9 +128,7 @@ where
     /// # Errors
     /// When nobody listens, or the connection is not made within two seconds.
     pub async fn connect(&self) -> std::io::Result<SendRequest<B>> {
-        let connecting = tokio::time::timeout(CONNECT, TcpStream::connect(&self.authority));
-        let stream = connecting.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-        stream.set_nodelay(true)?;
+        let stream = self.stream().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {

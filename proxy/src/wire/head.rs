@@ -1,0 +1,134 @@
+//! Heads: written from what was understood, read strictly.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Version};
+
+use super::chunks::Chunks;
+use super::invalid;
+
+/// The most headers of an answer.
+const MAX_HEADERS: usize = 100;
+
+/// How long a body is.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// So many bytes are left.
+    Length(u64),
+    /// In chunks.
+    Chunked(Chunks),
+    /// Up to the end of the connection.
+    UntilClose,
+}
+
+/// A head that was read.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) response: Response<()>,
+    pub(super) framing: Framing,
+    /// Whether the connection can be used again.
+    pub(super) keep: bool,
+}
+
+/// Writes a request without a body. Names and values cannot hold what would end a line: their types see to that.
+pub(super) fn write<B>(out: &mut Vec<u8>, request: &Request<B>) {
+    out.extend_from_slice(request.method().as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(request.uri().path_and_query().map_or("/", |target| target.as_str()).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    for (name, value) in request.headers() {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    // Of these a server expects a body, and is told that there is none.
+    let expected = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    if expected && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        out.extend_from_slice(b"content-length: 0\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Takes a head off what was read; nothing if it is not all there.
+pub(super) fn read(input: &mut BytesMut, is_head_request: bool) -> io::Result<Option<Head>> {
+    if input.is_empty() {
+        return Ok(None);
+    }
+    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut lines);
+    let length = match parsed.parse(input) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+    };
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| invalid("no status"))?;
+    let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let begin = input.as_ptr().addr();
+    let places = parsed.headers.iter().map(|line| {
+        let at = |part: &[u8]| part.as_ptr().addr() - begin;
+        (at(line.name.as_bytes()), line.name.len(), at(line.value), line.value.len())
+    });
+    let mut found = [(0, 0, 0, 0); MAX_HEADERS];
+    let count = places.zip(&mut found).map(|(place, slot)| *slot = place).count();
+    let bytes = input.split_to(length).freeze();
+    let headers = headers(&bytes, &found[..count])?;
+    let framing = framing(status, version, &headers, is_head_request)?;
+    let keep = keeps(version, &headers) && !matches!(framing, Framing::UntilClose);
+    let mut response = Response::new(());
+    (*response.status_mut(), *response.version_mut(), *response.headers_mut()) = (status, version, headers);
+    Ok(Some(Head { response, framing, keep }))
+}
+
+fn headers(bytes: &Bytes, places: &[(usize, usize, usize, usize)]) -> io::Result<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(places.len());
+    for &(name, name_length, value, value_length) in places {
+        let name = HeaderName::from_bytes(&bytes[name..name + name_length]).map_err(|_| invalid("a malformed name"))?;
+        let value = if value_length == 0 { Bytes::new() } else { bytes.slice(value..value + value_length) };
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| invalid("a malformed value"))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// RFC 9112 6.3; what could be read in two ways is no answer.
+fn framing(status: StatusCode, version: Version, headers: &HeaderMap, is_head_request: bool) -> io::Result<Framing> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = lengths.next().map(digits).transpose()?;
+    for other in lengths {
+        if Some(digits(other)?) != length {
+            return Err(invalid("two lengths"));
+        }
+    }
+    let empty = is_head_request || status.is_informational() || matches!(status.as_u16(), 204 | 304);
+    match codings.next() {
+        _ if empty => Ok(Framing::Length(0)),
+        None => Ok(length.map_or(Framing::UntilClose, Framing::Length)),
+        Some(coding) => {
+            let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+            if !chunked || length.is_some() || version == Version::HTTP_10 {
+                return Err(invalid("a transfer coding that is not understood"));
+            }
+            Ok(Framing::Chunked(Chunks::default()))
+        }
+    }
+}
+
+fn digits(value: &HeaderValue) -> io::Result<u64> {
+    let text = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| invalid("a malformed length"))
+}
+
+fn keeps(version: Version, headers: &HeaderMap) -> bool {
+    let said = |wanted: &str| {
+        let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case(wanted))
+    };
+    if version == Version::HTTP_10 { said("keep-alive") } else { !said("close") }
+}
+
+#[cfg(test)]
+mod tests;
