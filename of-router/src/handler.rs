@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use sdk::failure::chain;
 use tokio_util::sync::CancellationToken;
-use upstream::{ForwardError, Inbound, Limits, Upstream, forward};
+use upstream::{ClientBody, ForwardError, Inbound, Limits, Upstream, forward};
 
 use crate::config::{self, Config};
 use crate::gate::{Gate, Passage, To};
@@ -102,7 +101,7 @@ impl Router {
     }
 
     /// Answers a request whose head is in order.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, call: &mut Call<'_>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<ClientBody>, call: &mut Call<'_>) -> Response<Body> {
         if let Some(answer) = call.record.slot.door.sent_away(&request).await {
             return answer;
         }
@@ -136,7 +135,7 @@ impl Router {
         &self,
         behind: &Behind,
         passage: Passage,
-        request: Request<Incoming>,
+        request: Request<ClientBody>,
         call: &mut Call<'_>,
     ) -> Response<Body> {
         let ticket = match self.admit(call) {

@@ -1,15 +1,14 @@
 //! One request to one server.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
@@ -17,9 +16,13 @@ use crate::headers::{is_upgrade, strip_hop_by_hop, take_trailers, takes_trailers
 use crate::inbound::InboundError;
 use crate::pool::Upstream;
 use crate::tunnel;
+use crate::wire::{self, Failed};
 
 /// How many pooled connections may turn out dead before a new one is made.
 const DEAD_CONNECTIONS: usize = 4;
+
+/// Where a limit is beyond all measure.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a server may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +119,8 @@ where
         take_trailers(request.headers_mut());
     }
     *request.version_mut() = Version::HTTP_11;
-    if client.is_none() && is_without_body(&request) {
-        return without_body(upstream, request, guard, limits).await;
+    if client.is_none() && wire::is_short(&request) {
+        return at_once(upstream, request, guard, limits).await;
     }
     let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
     let sent = sent.unwrap_or_else(|_| Err(Box::new(ForwardError::Timeout(limits.head).into())));
@@ -140,34 +143,37 @@ where
     }
 }
 
-fn is_without_body<B: Body>(request: &Request<B>) -> bool {
-    request.body().is_end_stream() && request.headers().get_all(CONTENT_LENGTH).iter().all(|length| length == "0")
-}
-
-/// The short way, for a request that has no body.
-async fn without_body<B, G>(
+/// The short way, for a request that is written at once.
+async fn at_once<B, G>(
     upstream: &Arc<Upstream<B>>,
     request: Request<B>,
     guard: G,
     limits: Limits,
-) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>> {
-    let exchange = async {
-        let wire = match upstream.take_wire() {
-            Some(wire) => Ok(wire),
-            None => upstream.connect_wire().await,
-        };
-        match wire {
-            Ok(wire) => Ok(wire.exchange(&request, upstream).await),
-            Err(source) => Err(ForwardError::Connect { authority: upstream.authority().to_owned(), source }),
-        }
+) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let now = Instant::now();
+    let deadline = now.checked_add(limits.head).unwrap_or(now + FAR);
+    let wire = match upstream.take_wire(now) {
+        Some(wire) => wire,
+        None => match timeout_at(deadline, upstream.connect_wire()).await {
+            Ok(Ok(wire)) => wire,
+            Ok(Err(source)) => {
+                let error = ForwardError::Connect { authority: upstream.authority().to_owned(), source };
+                return Err(Box::new(Unanswered { error, unsent: Some(request) }));
+            }
+            Err(_) => return Err(Box::new(ForwardError::Timeout(limits.head).into())),
+        },
     };
-    let exchanged = tokio::time::timeout(limits.head, exchange).await;
-    let mut response = match exchanged {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(error))) => return Err(Box::new(ForwardError::Broken(error.into()).into())),
-        Ok(Err(error)) => return Err(Box::new(Unanswered { error, unsent: Some(request) })),
-        Err(_) => return Err(Box::new(ForwardError::Timeout(limits.head).into())),
-    };
+    let mut response = wire.exchange(request, upstream, deadline).await.map_err(|failed| {
+        Box::new(Unanswered::from(match failed {
+            Failed::Server(error) => ForwardError::Broken(error.into()),
+            Failed::Body(error) => judge(error),
+            Failed::Late => ForwardError::Timeout(limits.head),
+        }))
+    })?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Box::new(ForwardError::Unasked.into()));
     }
@@ -191,7 +197,7 @@ where
             Err(mut error) => match error.take_message() {
                 // The server had closed it and nothing was written, so nothing can happen twice.
                 Some(unsent) => request = unsent,
-                None => return Err(Box::new(judge(error.into_error()).into())),
+                None => return Err(Box::new(judge(error.into_error().into()).into())),
             },
         }
     }
@@ -204,13 +210,13 @@ where
     };
     match sender.try_send_request(request).await {
         Ok(response) => Ok((sender, response)),
-        Err(error) => Err(Box::new(judge(error.into_error()).into())),
+        Err(error) => Err(Box::new(judge(error.into_error().into()).into())),
     }
 }
 
 /// A request that breaks may do so because of its own body.
-fn judge(error: hyper::Error) -> ForwardError {
-    let mut next = error.source();
+fn judge(error: Box<dyn std::error::Error + Send + Sync>) -> ForwardError {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
     while let Some(cause) = next {
         match cause.downcast_ref::<InboundError>() {
             Some(InboundError::TooLong(_)) => return ForwardError::TooLong,
@@ -218,5 +224,5 @@ fn judge(error: hyper::Error) -> ForwardError {
             None => next = cause.source(),
         }
     }
-    ForwardError::Broken(error.into())
+    ForwardError::Broken(error)
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::ClientBody;
 
 /// Why a request's body was not passed on to its end.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum InboundError {
 /// A request body with a limit on its length and on its sender's pauses.
 #[derive(Debug)]
 pub struct Inbound {
-    body: Incoming,
+    body: ClientBody,
     left: u64,
     limit: u64,
     pause: Duration,
@@ -35,7 +36,7 @@ pub struct Inbound {
 
 impl Inbound {
     /// Wraps a body.
-    pub fn new(body: Incoming, limit: u64, pause: Duration) -> Self {
+    pub fn new(body: ClientBody, limit: u64, pause: Duration) -> Self {
         Self { body, left: limit, limit, pause, timer: None }
     }
 

@@ -1,13 +1,14 @@
 //! Keep-alive connections to one server.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::wire::Wire;
 
@@ -77,10 +78,10 @@ impl<B> Upstream<B> {
     }
 
     /// Takes a connection that a request without a body can be written to at once.
-    pub(crate) fn take_wire(&self) -> Option<Wire> {
+    pub(crate) fn take_wire(&self, now: Instant) -> Option<Wire> {
         let mut wires = self.wires();
         while let Some((wire, since)) = wires.pop() {
-            if since.elapsed() < self.idle_limit && wire.is_usable() {
+            if now.saturating_duration_since(since) < self.idle_limit && wire.is_usable() {
                 return Some(wire);
             }
         }

@@ -1,42 +1,75 @@
-//! A connection to a server for requests without a body, which are most. Such a request needs nobody who reads and
-//! writes at the same time, so that it needs no task of its own and no channel to one.
+//! A connection to a server for requests whose body is short or none, which are most. Such a request is written at once, so
+//! that it needs nobody who reads and writes at the same time: no task of its own and no channel to one.
 
 mod body;
 mod chunks;
 mod head;
 
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http_body::Body;
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
+use crate::clock::Clock;
+use crate::lines;
 use crate::pool::Upstream;
 
 pub(crate) use body::WireBody;
 
-/// How much is read at a time at first.
+/// The longest body that is written at once, in bytes.
+const SHORT: u64 = 64 * 1024;
+/// How much of a large answer is read at a time, in bytes: it grows between these.
 const READ: usize = 8 * 1024;
 const MAX_READ: usize = 64 * 1024;
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 128 * 1024;
+
+/// Why there was no answer.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The server or the connection to it.
+    Server(io::Error),
+    /// The request's own body.
+    Body(Box<dyn std::error::Error + Send + Sync>),
+    /// The deadline.
+    Late,
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+/// True if a request's body is short, and of the length that the request says.
+pub(crate) fn is_short<B: Body>(request: &Request<B>) -> bool {
+    let length = request.body().size_hint().exact().filter(|length| *length <= SHORT);
+    let said = |value: &http::HeaderValue| value.to_str().ok().and_then(|text| text.parse().ok());
+    length.is_some() && request.headers().get_all(CONTENT_LENGTH).iter().all(|value| said(value) == length)
+}
 
 /// A connection, with what was read of it and not yet understood.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
     input: BytesMut,
-    output: Vec<u8>,
     /// How much is read at a time.
     step: usize,
+    clock: Clock,
 }
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, input: BytesMut::new(), output: Vec::new(), step: READ }
+        Self { stream, input: BytesMut::new(), step: READ, clock: Clock::default() }
     }
 
     /// True if a request can be written. A server that said something unasked, or closed, has ended the connection.
@@ -47,48 +80,102 @@ impl Wire {
 
     /// Makes it as small as it was; idle connections are many.
     pub(crate) fn rest(&mut self) {
-        if self.step > READ {
-            (self.step, self.input) = (READ, BytesMut::new());
-        }
+        (self.step, self.input) = (READ, BytesMut::new());
     }
 
-    /// Sends a request, whose body has to be empty, and reads the head of its answer.
+    /// Sends a request with a short body and reads the head of its answer, until the deadline.
     ///
     /// # Errors
-    /// When the connection breaks, or the server does not keep to HTTP/1.
+    /// When the connection breaks, the server does not keep to HTTP/1, or the body does not come to its end.
     pub(crate) async fn exchange<B, O>(
         mut self,
-        request: &Request<B>,
+        request: Request<B>,
         upstream: &Arc<Upstream<O>>,
-    ) -> io::Result<Response<WireBody<O>>> {
-        self.output.clear();
-        head::write(&mut self.output, request);
-        self.stream.write_all(&self.output).await?;
+        deadline: Instant,
+    ) -> Result<Response<WireBody<O>>, Failed>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let whole = self.whole(&parts, body, deadline).await?;
+        // A server may answer and close before it has read everything: its answer is what counts then.
+        let written = self.write(&whole, deadline).await?;
         loop {
-            let Some(answer) = head::read(&mut self.input, request.method() == Method::HEAD)? else {
-                self.more_head().await?;
+            let Some(answer) = head::read(&mut self.input, parts.method == Method::HEAD)? else {
+                match self.more_head(deadline).await {
+                    Err(Failed::Server(error)) => return Err(written.err().unwrap_or(error).into()),
+                    read => read?,
+                }
                 continue;
             };
             // What comes before the answer is for who asked for it.
-            if answer.response.status().is_informational()
-                && answer.response.status() != StatusCode::SWITCHING_PROTOCOLS
-            {
+            let status = answer.response.status();
+            if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
                 continue;
             }
-            let keep = answer.keep.then(|| upstream.clone());
+            let keep = (answer.keep && written.is_ok()).then(|| upstream.clone());
             return Ok(answer.response.map(|()| WireBody::new(self, answer.framing, keep)));
         }
     }
 
-    async fn more_head(&mut self) -> io::Result<()> {
-        if self.input.len() >= MAX_HEAD {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer's head is too long"));
+    /// A request as it goes out, with its body.
+    async fn whole<B>(&mut self, parts: &Parts, body: B, deadline: Instant) -> Result<Vec<u8>, Failed>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut left = body.size_hint().exact().unwrap_or(0);
+        let mut out = Vec::with_capacity(1024 + usize::try_from(left).unwrap_or(0));
+        head::write(&mut out, parts, left);
+        let mut body = pin!(body);
+        while left > 0 {
+            let frame = self.before(deadline, |_, context| body.as_mut().poll_frame(context)).await?;
+            let frame = frame.transpose().map_err(|error| Failed::Body(error.into()))?;
+            let data = frame.ok_or_else(|| Failed::Body("the body ended too soon".into()))?;
+            let data = data.into_data().unwrap_or_default();
+            let within = left.checked_sub(data.len() as u64);
+            left = within.ok_or_else(|| Failed::Body("the body is longer than it said".into()))?;
+            out.extend_from_slice(&data);
         }
-        self.input.reserve(READ);
-        match self.stream.read_buf(&mut self.input).await? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(out)
+    }
+
+    async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<io::Result<()>, Failed> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            match self.before(deadline, |wire, context| Pin::new(&mut wire.stream).poll_write(context, left)).await? {
+                Ok(0) => return Ok(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => left = &left[count..],
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn more_head(&mut self, deadline: Instant) -> Result<(), Failed> {
+        if self.input.len() >= MAX_HEAD {
+            return Err(invalid("the answer's head is too long").into());
+        }
+        let read =
+            |wire: &mut Self, context: &mut Context<'_>| lines::poll_read(&mut wire.stream, &mut wire.input, context);
+        match self.before(deadline, read).await?? {
+            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for something, but not beyond the deadline.
+    async fn before<T>(
+        &mut self,
+        deadline: Instant,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Failed> {
+        std::future::poll_fn(|context| match poll(self, context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.clock.poll(deadline, context).map(|()| Err(Failed::Late)),
+        })
+        .await
     }
 
     /// Takes up to `most` bytes of what was read, or reads.

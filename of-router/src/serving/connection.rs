@@ -1,20 +1,24 @@
 //! One client's connection, whatever carries it: plain TCP or TLS, HTTP/1.1 or HTTP/2.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::Request;
 use http::header::HeaderValue;
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use upstream::{Bounds, ClientBody, Served};
 
 use super::Serving;
 use super::address::Counted;
@@ -205,7 +209,7 @@ where
         slot.http2.store(true, Ordering::Relaxed);
         let stream = Watched::new(stream, slot.clone(), ahead);
         // The larger of the two, and the rarer one to be idle in thousands.
-        Box::pin(serve_http2(worker, stream, slot)).await
+        Box::pin(serve_http2(worker, stream, slot)).await.map_err(io::Error::other)
     } else {
         serve_http1(worker, stream, slot, ahead).await
     };
@@ -231,17 +235,25 @@ async fn beginning<S: AsyncRead + Unpin>(stream: &mut S, slot: &Conn) -> Option<
     Some(Bytes::copy_from_slice(&bytes[..length]))
 }
 
-/// A connection that is served or parked. The buffers of one that is served take 16 KiB, so that one without a request
-/// is soon parked: then there is nothing but the stream.
-async fn serve_http1<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, mut ahead: Bytes) -> hyper::Result<()>
+/// A connection that is served or parked. What serves it takes room that thousands of idle ones would not have, so that one
+/// without a request is soon parked: then there is nothing but the stream.
+async fn serve_http1<S>(worker: Arc<Worker>, mut stream: S, slot: Slot, mut ahead: Bytes) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     loop {
-        // A future of its own on the heap: a parked connection is not to carry its size.
-        let served = Box::pin(serve_until_idle(worker.clone(), stream, slot.clone(), ahead));
-        let Some((idle, read)) = served.await? else { return Ok(()) };
-        (stream, ahead) = (idle, read);
+        // Futures of their own on the heap: a parked connection is not to carry their size.
+        let served = Box::pin(serve_plain(worker.clone(), stream, slot.clone(), ahead)).await?;
+        (stream, ahead) = match served {
+            Served::Over => return Ok(()),
+            Served::Stopped(mut idle) if !slot.parking.swap(false, Ordering::Relaxed) => return idle.shutdown().await,
+            Served::Stopped(idle) => (idle, Bytes::new()),
+            Served::Other(stream, read) => {
+                let served = Box::pin(serve_until_idle(worker.clone(), stream, slot.clone(), read)).await;
+                let Some(idle) = served.map_err(io::Error::other)? else { return Ok(()) };
+                idle
+            }
+        };
         if ahead.is_empty() {
             // Also an empty part of a buffer keeps all of it.
             drop(std::mem::take(&mut ahead));
@@ -249,6 +261,23 @@ where
             ahead = begins;
         }
     }
+}
+
+/// Serves what is simple, which is most.
+async fn serve_plain<S>(worker: Arc<Worker>, stream: S, slot: Slot, ahead: Bytes) -> io::Result<Served<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let bounds = Bounds { head: worker.lane().limits().max_head_bytes as usize, patience: None };
+    let stream = Watched::new(stream, slot.clone(), Bytes::new());
+    let mut retired = pin!(slot.retire.notified());
+    let answer = |request| worker.lane().answer(request, slot.clone());
+    let served = upstream::serve(stream, ahead, bounds, |context| retired.as_mut().poll(context), answer).await?;
+    Ok(match served {
+        Served::Over => Served::Over,
+        Served::Stopped(stream) => Served::Stopped(stream.into_stream()),
+        Served::Other(stream, read) => Served::Other(stream.into_stream(), read),
+    })
 }
 
 /// Returns the stream if it is to be parked, with what was read of it.
@@ -263,9 +292,9 @@ where
 {
     let builder = http1(worker.lane().limits());
     let (conn, stream) = (slot.clone(), Watched::new(stream, slot.clone(), ahead));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (lane, slot) = (worker.lane(), slot.clone());
-        async move { Ok::<_, Infallible>(lane.answer(request, slot).await) }
+        async move { Ok::<_, Infallible>(lane.answer(request.map(ClientBody::from), slot).await) }
     });
     let mut connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     loop {
@@ -292,9 +321,9 @@ where
 {
     let builder = http2(worker.lane().limits());
     let conn = slot.clone();
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (lane, slot) = (worker.lane(), slot.clone());
-        async move { Ok::<_, Infallible>(lane.answer(request, slot).await) }
+        async move { Ok::<_, Infallible>(lane.answer(request.map(ClientBody::from), slot).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use upstream::ClientBody;
 
 use super::connection::Slot;
 use super::dispatch::Common;
@@ -44,7 +44,7 @@ impl Lane {
     }
 
     /// Answers a request. What became of it is logged and counted when the answer has ended.
-    pub(crate) async fn answer(self: Arc<Self>, mut request: Request<Incoming>, slot: Slot) -> Response<Body> {
+    pub(crate) async fn answer(self: Arc<Self>, mut request: Request<ClientBody>, slot: Slot) -> Response<Body> {
         let before = slot.request_begins();
         let mut record = Record::new(self.clone(), slot, &request, Instant::now());
         let odd = strict::check(&mut request);

@@ -2,15 +2,14 @@
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use bytes::{Buf, Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Version};
 
 use super::chunks::Chunks;
 use super::invalid;
-
-/// The most headers of an answer.
-const MAX_HEADERS: usize = 100;
+use crate::lines::{self, Lines, MAX_LINES};
 
 /// How long a body is.
 #[derive(Debug)]
@@ -32,22 +31,17 @@ pub(super) struct Head {
     pub(super) keep: bool,
 }
 
-/// Writes a request without a body. Names and values cannot hold what would end a line: their types see to that.
-pub(super) fn write<B>(out: &mut Vec<u8>, request: &Request<B>) {
-    out.extend_from_slice(request.method().as_str().as_bytes());
+/// Writes the head of a request whose body has this length.
+pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, length: u64) {
+    out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(request.uri().path_and_query().map_or("/", |target| target.as_str()).as_bytes());
+    out.extend_from_slice(parts.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in request.headers() {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
+    lines::write(out, &parts.headers);
     // Of these a server expects a body, and is told that there is none.
-    let expected = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
-    if expected && !request.headers().contains_key(header::CONTENT_LENGTH) {
-        out.extend_from_slice(b"content-length: 0\r\n");
+    let expected = length > 0 || matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
+    if expected && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -57,40 +51,24 @@ pub(super) fn read(input: &mut BytesMut, is_head_request: bool) -> io::Result<Op
     if input.is_empty() {
         return Ok(None);
     }
-    let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut parsed = httparse::Response::new(&mut lines);
-    let length = match parsed.parse(input) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-    };
+    let mut room: Lines<'_> = [const { std::mem::MaybeUninit::uninit() }; MAX_LINES];
+    let mut parsed = httparse::Response::new(&mut []);
+    let length =
+        match httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, input, &mut room) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| invalid("no status"))?;
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    let begin = input.as_ptr().addr();
-    let places = parsed.headers.iter().map(|line| {
-        let at = |part: &[u8]| part.as_ptr().addr() - begin;
-        (at(line.name.as_bytes()), line.name.len(), at(line.value), line.value.len())
-    });
-    let mut found = [(0, 0, 0, 0); MAX_HEADERS];
-    let count = places.zip(&mut found).map(|(place, slot)| *slot = place).count();
-    let bytes = input.split_to(length).freeze();
-    let headers = headers(&bytes, &found[..count])?;
+    let bytes = Bytes::copy_from_slice(&input[..length]);
+    let headers = lines::headers(&bytes, input, parsed.headers).ok_or_else(|| invalid("a malformed header"))?;
+    input.advance(length);
     let framing = framing(status, version, &headers, is_head_request)?;
     let keep = keeps(version, &headers) && !matches!(framing, Framing::UntilClose);
     let mut response = Response::new(());
     (*response.status_mut(), *response.version_mut(), *response.headers_mut()) = (status, version, headers);
     Ok(Some(Head { response, framing, keep }))
-}
-
-fn headers(bytes: &Bytes, places: &[(usize, usize, usize, usize)]) -> io::Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(places.len());
-    for &(name, name_length, value, value_length) in places {
-        let name = HeaderName::from_bytes(&bytes[name..name + name_length]).map_err(|_| invalid("a malformed name"))?;
-        let value = if value_length == 0 { Bytes::new() } else { bytes.slice(value..value + value_length) };
-        let value = HeaderValue::from_maybe_shared(value).map_err(|_| invalid("a malformed value"))?;
-        headers.append(name, value);
-    }
-    Ok(headers)
 }
 
 /// RFC 9112 6.3; what could be read in two ways is no answer.

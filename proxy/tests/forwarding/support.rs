@@ -119,7 +119,7 @@ impl Front {
             let (stream, _) = listener.accept().await.unwrap();
             let service = service_fn(move |request: Request<Incoming>| {
                 let (pool, token, error, guard) = (pool.clone(), token.clone(), error.clone(), guard.clone());
-                let request = request.map(|body| Inbound::new(body, Self::MAX_BODY, client_pause));
+                let request = request.map(|body| Inbound::new(body.into(), Self::MAX_BODY, client_pause));
                 async move {
                     let answer = forward(&pool, request, guard, PATIENT, &token).await;
                     answer.map_err(|cause| {
