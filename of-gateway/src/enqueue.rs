@@ -6,11 +6,10 @@ use axum::body::Body;
 use http::header::{CONTENT_LENGTH, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use queue::{Enqueued, Head, Lane, QueueError, Spool};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use upstream::strip_hop_by_hop;
+use upstream::{ClientBody, strip_hop_by_hop};
 
 use crate::answer::{not_one_of, text};
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
@@ -32,7 +31,7 @@ const IN_MEMORY: u64 = 256 << 10;
 pub(crate) async fn enqueue(
     app: &App,
     target: &str,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Body> {
@@ -81,7 +80,7 @@ async fn store(
     app: &App,
     function: &Function,
     target: &FunctionRef<'_>,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     peer: &HeaderValue,
 ) -> Result<Marks, Refusal> {
     let limit = app.config.max_async_body.min(max_body(app, function));
@@ -123,7 +122,7 @@ async fn room(memory: &Semaphore, kib: u32, wait: Duration) -> Result<SemaphoreP
 }
 
 /// Takes a body in. Its sender may pause for as long as a function may.
-async fn take_in(spool: &mut Spool, mut body: Incoming, limit: u64, pause: Duration) -> Result<(), Refusal> {
+async fn take_in(spool: &mut Spool, mut body: ClientBody, limit: u64, pause: Duration) -> Result<(), Refusal> {
     let mut length = 0;
     while let Some(frame) = timeout(pause, body.frame()).await.map_err(|_| Refusal::Slow(pause))? {
         let Ok(data) = frame.map_err(|_| Refusal::Unreadable)?.into_data() else { continue };

@@ -10,11 +10,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Either;
-use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
-use upstream::{ForwardError, Limits, is_upgrade, strip_hop_by_hop, try_forward};
+use upstream::{ClientBody, ForwardError, Limits, is_upgrade, strip_hop_by_hop, try_forward};
 
 use crate::answer::text;
 use crate::app::App;
@@ -50,7 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 pub(crate) async fn sync(
     app: &Arc<App>,
     target: &str,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     peer: &HeaderValue,
 ) -> Response<Reply> {
     let target = FunctionRef::parse(target);

@@ -21,8 +21,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::delete;
 use axum::{Router, http::Request};
 use http::{HeaderValue, Method, StatusCode};
-use hyper::body::Incoming;
 use tower::ServiceExt;
+use upstream::ClientBody;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,7 +43,7 @@ const CALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 pub(crate) async fn dispatch(
     app: &Arc<App>,
     management: &Router,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Reply> {
@@ -57,7 +57,7 @@ pub(crate) async fn dispatch(
 async fn answer(
     app: &Arc<App>,
     management: &Router,
-    request: Request<Incoming>,
+    request: Request<ClientBody>,
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Reply> {

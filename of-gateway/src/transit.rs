@@ -12,9 +12,8 @@ use bytes::Bytes;
 use http::Request;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{Either, Limited};
-use hyper::body::Incoming;
 use queue::BodyStream;
-use upstream::{Answer, ForwardError, Inbound, InboundError, Unanswered, Upstream};
+use upstream::{Answer, ClientBody, ForwardError, Inbound, InboundError, Unanswered, Upstream};
 
 use crate::functions::Claim;
 
@@ -36,7 +35,7 @@ pub(crate) fn container(address: SocketAddr) -> Arc<Container> {
 /// The body of a call, wherever it goes.
 pub(crate) enum Payload {
     /// Comes in while it goes out.
-    Client(Incoming),
+    Client(ClientBody),
     /// Comes from the queue.
     Stored(BodyStream),
 }

@@ -6,6 +6,7 @@ use std::net::TcpStream as StdStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -15,6 +16,7 @@ use rustix::net::sockopt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use upstream::{Bounds, ClientBody, Served};
 
 use super::Client;
 use super::socket::{Leaving, Socket};
@@ -23,6 +25,8 @@ use crate::routes;
 
 /// A connection that has not sent its request's head by then is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest head of a request that is served the short way, in bytes.
+const MAX_PLAIN_HEAD: usize = 16 * 1024;
 /// A connection on which nothing comes is asked after this time whether its peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// What a connection with HTTP/2 begins with; no other method does.
@@ -84,9 +88,14 @@ async fn detect(stream: &TcpStream) -> io::Result<Option<Protocol>> {
     }
 }
 
-async fn answer(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
-    let Client { served, address, caller } = &*client;
-    Ok(routes::dispatch(&served.app, &served.management, request, address, caller).await)
+async fn answer(client: &Client, request: Request<ClientBody>) -> Response<Reply> {
+    let Client { served, address, caller } = client;
+    routes::dispatch(&served.app, &served.management, request, address, caller).await
+}
+
+/// The same as hyper wants it.
+async fn answer_any(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
+    Ok(answer(&client, request.map(ClientBody::from)).await)
 }
 
 fn http1_builder() -> http1::Builder {
@@ -95,11 +104,27 @@ fn http1_builder() -> http1::Builder {
     builder
 }
 
+/// What is simple, which is most, is served the short way; from the first request on that is not, hyper goes on.
 async fn over_http1(client: Arc<Client>, stream: TcpStream) -> Option<StdStream> {
+    let bounds = Bounds { head: MAX_PLAIN_HEAD, patience: Some(HEAD_TIMEOUT) };
+    let served =
+        upstream::serve(stream, Bytes::new(), bounds, client.closing().watch(), |request| answer(&client, request));
+    match served.await {
+        Ok(Served::Over) => None,
+        Ok(Served::Stopped(stream)) => stream.into_std().ok(),
+        Ok(Served::Other(stream, ahead)) => any_over_http1(Arc::clone(&client), stream, ahead).await,
+        Err(error) => {
+            tracing::debug!(%error, "A connection ended with an error.");
+            None
+        }
+    }
+}
+
+async fn any_over_http1(client: Arc<Client>, stream: TcpStream, ahead: Bytes) -> Option<StdStream> {
     let leaving = Arc::new(Leaving::default());
-    let socket = Socket::new(stream, Arc::clone(&leaving));
+    let socket = Socket::new(stream, Arc::clone(&leaving), ahead);
     let asking = Arc::clone(&client);
-    let service = service_fn(move |request| answer(Arc::clone(&asking), request));
+    let service = service_fn(move |request| answer_any(Arc::clone(&asking), request));
     let mut connection = http1_builder().serve_connection(TokioIo::new(socket), service).with_upgrades();
     let finish = |connection: std::pin::Pin<&mut _>| {
         leaving.ask();
@@ -111,17 +136,18 @@ async fn over_http1(client: Arc<Client>, stream: TcpStream) -> Option<StdStream>
     }
     // Nothing is left of it where the protocol was changed.
     let parts = connection.into_parts().filter(|_| leaving.silent())?;
-    let stream = parts.io.into_inner().into_inner();
-    if parts.read_buf.is_empty() {
+    let (stream, ahead) = parts.io.into_inner().into_inner();
+    let read = [parts.read_buf, ahead].concat();
+    if read.is_empty() {
         return stream.into_std().ok();
     }
-    last_over_http1(client, stream, parts.read_buf).await;
+    last_over_http1(client, stream, read).await;
     None
 }
 
 /// Answers the one request that had begun to arrive when the port closed.
-async fn last_over_http1(client: Arc<Client>, stream: TcpStream, beginning: bytes::Bytes) {
-    let service = service_fn(move |request| answer(Arc::clone(&client), request));
+async fn last_over_http1(client: Arc<Client>, stream: TcpStream, beginning: Vec<u8>) {
+    let service = service_fn(move |request| answer_any(Arc::clone(&client), request));
     let (read, write) = stream.into_split();
     let io = TokioIo::new(tokio::io::join(Cursor::new(beginning).chain(read), write));
     let connection = http1_builder().keep_alive(false).serve_connection(io, service).with_upgrades();
@@ -132,7 +158,7 @@ async fn last_over_http1(client: Arc<Client>, stream: TcpStream, beginning: byte
 
 async fn over_http2(client: Arc<Client>, stream: TcpStream) {
     let asking = Arc::clone(&client);
-    let service = service_fn(move |request| answer(Arc::clone(&asking), request));
+    let service = service_fn(move |request| answer_any(Arc::clone(&asking), request));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE);
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -32,15 +33,18 @@ impl Leaving {
 pub(super) struct Socket {
     stream: TcpStream,
     leaving: Arc<Leaving>,
+    /// What was read of it before.
+    ahead: Bytes,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, leaving: Arc<Leaving>) -> Self {
-        Self { stream, leaving }
+    pub(super) fn new(stream: TcpStream, leaving: Arc<Leaving>, ahead: Bytes) -> Self {
+        Self { stream, leaving, ahead }
     }
 
-    pub(super) fn into_inner(self) -> TcpStream {
-        self.stream
+    /// The socket, and what was read of it and nobody took.
+    pub(super) fn into_inner(self) -> (TcpStream, Bytes) {
+        (self.stream, self.ahead)
     }
 
     fn spoke(&self) {
@@ -56,7 +60,12 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let length = self.ahead.len().min(buffer.remaining());
+        buffer.put_slice(&self.ahead.split_to(length));
+        Poll::Ready(Ok(()))
     }
 }
 
