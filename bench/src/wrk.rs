@@ -31,7 +31,8 @@ pub(crate) fn load(url: &str, script: Option<&Path>) -> Result<Load> {
 
 /// The same for a name that is not in the address.
 pub(crate) fn load_at(url: &str, host: &str) -> Result<Load> {
-    run(url, ["-H".into(), format!("host: {host}").into()])
+    // Spelled so: wrk adds a second one to any other spelling.
+    run(url, ["-H".into(), format!("Host: {host}").into()])
 }
 
 fn run(url: &str, more: impl IntoIterator<Item = OsString>) -> Result<Load> {

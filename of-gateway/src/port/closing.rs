@@ -22,6 +22,10 @@ impl Closing {
         self.token.cancelled().await;
     }
 
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
     /// Whether it has begun, to be asked by one task only, which is woken when it does.
     pub(super) fn watch(&self) -> impl FnMut(&mut Context<'_>) -> Poll<()> {
         let mut begun = Box::pin(self.token.cancelled());
@@ -30,7 +34,7 @@ impl Closing {
             // Waiting takes a lock that all connections share. A task's waker stays the same, so it is enough to
             // wait once and to look at the flag when woken.
             if registered {
-                return if self.begun.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending };
+                return if self.has_begun() { Poll::Ready(()) } else { Poll::Pending };
             }
             registered = true;
             begun.as_mut().poll(context)

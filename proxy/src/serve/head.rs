@@ -30,13 +30,9 @@ pub(super) fn take(input: &mut BytesMut, max_head: usize) -> Taken {
         Ok(httparse::Status::Partial) if input.len() < max_head.min(MAX_PLAIN) => return Taken::Partial,
         Ok(_) | Err(_) => return Taken::Other,
     };
-    let Some(body) = body_of(&parsed).filter(|body| length + body <= MAX_PLAIN && !has_bare_feed(&input[..length]))
-    else {
-        return Taken::Other;
-    };
-    if input.len() < length + body {
-        return Taken::Partial;
-    }
+    // A body that is still on its way may never come: that is for somebody who passes it on as it comes.
+    let body = body_of(&parsed).filter(|body| input.len() - length >= *body && length + body <= MAX_PLAIN);
+    let Some(body) = body.filter(|_| !has_bare_feed(&input[..length])) else { return Taken::Other };
     let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     // Copied, for it may be no request after all: then somebody else has to see all of it.
     let head = Bytes::copy_from_slice(&input[..length]);
