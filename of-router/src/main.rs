@@ -1,6 +1,7 @@
 //! The router as a program of its own.
 
 mod env_file;
+mod restart;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = sdk::shutdown::on_signal()?;
     let (tell, changes) = mpsc::channel(1);
     // Before anybody is told that we are there: signals end a process that does not await them.
-    tokio::spawn(reload_on_signal(signal(SignalKind::hangup())?, args.env_file, tell));
+    tokio::spawn(reload_on_signal(signal(SignalKind::hangup())?, args.env_file, env.clone(), tell));
     let plain = listen(address)?;
     let encrypted = encrypted(&config, &env)?;
     tracing::info!(%address, encrypted = encrypted.is_some(), "of-router is routing requests");
@@ -82,11 +83,22 @@ fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-async fn reload_on_signal(mut hangup: tokio::signal::unix::Signal, file: Option<PathBuf>, tell: mpsc::Sender<Change>) {
+async fn reload_on_signal(
+    mut hangup: tokio::signal::unix::Signal,
+    file: Option<PathBuf>,
+    start: Env,
+    tell: mpsc::Sender<Change>,
+) {
     while hangup.recv().await.is_some() {
-        let read = env_file::read(file.as_deref()).and_then(|env| Ok(Config::from_env(&env)?));
+        let read = env_file::read(file.as_deref()).and_then(|env| Ok((Config::from_env(&env)?, env)));
         let change = match read {
-            Ok(config) => Change::Config(Box::new(config)),
+            Ok((config, env)) => {
+                let waiting = restart::waits_for(&start, &env).join(", ");
+                if !waiting.is_empty() {
+                    tracing::warn!(settings = waiting, "settings were changed that have no effect before a restart");
+                }
+                Change::Config(Box::new(config))
+            }
             Err(error) => {
                 tracing::error!(cause = format!("{error:#}"), "the new configuration is wrong; the old one stays");
                 Change::Logs
