@@ -88,7 +88,7 @@ impl Router {
             gateway,
             git: git.transpose()?,
             auth: auth.transpose()?,
-            gate: Gate::start(config)?,
+            gate: Gate::start(config, common)?,
             client_timeout: config.client_timeout,
             serving: config.serving.clone(),
             shutdown: common.shutdown.clone(),

@@ -1,7 +1,7 @@
 //! Accepts connections and hands them to the workers in turn; swaps the configuration; ends all in order.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -17,6 +17,7 @@ use super::owners::Owners;
 use super::worker::{self, Arrived, Worker};
 use crate::access_log::Log;
 use crate::handler::Router;
+use crate::hosts::Table;
 use crate::metrics::{Limit, Metrics};
 use crate::tls::Edge;
 use crate::{Change, Config, Listeners};
@@ -40,6 +41,8 @@ pub(crate) struct Common {
     pub(crate) owners: Owners,
     /// The certificates, where there is encryption.
     pub(crate) edge: Option<Arc<Edge>>,
+    /// The custom domains of the newest configuration.
+    pub(crate) customs: Mutex<Table>,
     pub(crate) shutdown: CancellationToken,
 }
 

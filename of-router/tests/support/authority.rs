@@ -92,6 +92,25 @@ impl Authority {
         until("the authority answers", async || self.root().await.is_some()).await;
     }
 
+    /// The name server that it asks.
+    pub(crate) fn name_server(&self) -> SocketAddr {
+        std::fs::read_to_string(self.folder.path().join("dns")).unwrap().parse().unwrap()
+    }
+
+    /// Puts a TXT record there.
+    pub(crate) async fn put_record(&self, host: &str, value: &str) {
+        let record = json!({"host": format!("{host}."), "value": value});
+        let put = sdk::http::client().post(format!("http://{}/set-txt", self.dns)).json(&record).send();
+        assert_eq!(put.await.unwrap().status(), 200);
+    }
+
+    /// Lets a host be at an address where nobody listens.
+    pub(crate) async fn points_elsewhere(&self, host: &str) {
+        let record = json!({"host": format!("{host}."), "addresses": ["127.9.9.9"]});
+        let put = sdk::http::client().post(format!("http://{}/add-a", self.dns)).json(&record).send();
+        assert_eq!(put.await.unwrap().status(), 200);
+    }
+
     pub(crate) fn down(&mut self) {
         self.server = None;
     }
