@@ -66,7 +66,7 @@ impl App {
         let who = self.tenants.admit(person).await.map_err(No::NotAdmitted)?;
         self.store.touch(sid, now).await?;
         let ends = now.saturating_add(self.token_lifetime).min(session.last(self.sessions));
-        let claims = self.claims(site, sid, who, now, ends);
+        let claims = Claims { last: Some(session.last(self.sessions)), ..self.claims(site, sid, who, now, ends) };
         let (claims, token) = self.signed(claims)?;
         Ok(Living { session: Session { seen: now, ..session }, claims, renewed: Some(token) })
     }
@@ -81,6 +81,7 @@ impl App {
             iat: now,
             exp: ends,
             who: seen_at(site, who),
+            last: None,
         }
     }
 

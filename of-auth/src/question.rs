@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sdk::failure::{Failure, chain};
 use sdk::signing::Signed;
+use session::Claims;
 use session::protocol::{API_TOKEN_PREFIX, Answer, Question};
 
 use crate::address::Site;
@@ -60,7 +61,7 @@ impl App {
         let person = self.store.person(&token.subject).await?.ok_or(No::Ended)?;
         let who = self.tenants.admit(person).await.map_err(No::NotAdmitted)?;
         let ends = token.expires.min(now.saturating_add(self.token_lifetime));
-        let claims = self.claims(site, &token.id, who, now, ends);
+        let claims = Claims { last: Some(token.expires), ..self.claims(site, &token.id, who, now, ends) };
         let keep = KEEP.min(ends - now);
         let answer = Answer { claims, renewed: None, scopes: Some(token.scopes.clone()), keep };
         Ok((token, answer))

@@ -214,8 +214,9 @@ impl Gate {
         let decision = access::decide(need, caller.as_ref(), head.method, head.headers, &head.host);
         match (decision, &caller) {
             (Decision::Go, Some(caller)) => {
+                let watch = Some(signing_in.auth.watch(caller));
                 let caller = signing_in.tell(digest, service, &caller.claims.who);
-                Ok(Border { side: Side::Function, caller: Some(caller), renewed })
+                Ok(Border { side: Side::Function, caller: Some(caller), renewed, watch })
             }
             (Decision::Forbidden, Some(caller)) => {
                 let login = caller.claims.who.login.as_str();
