@@ -124,6 +124,10 @@ impl Gate {
 
     /// Where a request goes, or what it is answered.
     pub(crate) async fn admit<B>(&self, request: &Request<B>) -> Result<Passage, Refused> {
+        self.look(request).await.map_err(|answer| said(reply::suited(*answer, request.headers())))
+    }
+
+    async fn look<B>(&self, request: &Request<B>) -> Result<Passage, Refused> {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(said(reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.")));

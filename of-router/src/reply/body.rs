@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body::{Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use upstream::{Answer, AnswerError, Inbound, InboundError};
 
 use crate::auth::open::{Ending, Watch, Watched};
@@ -109,6 +110,13 @@ impl Body {
     /// True if the router itself answers.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self.content, Content::Own(_))
+    }
+
+    /// All of it, if it is one of the router's own.
+    pub(crate) fn text(&self) -> Option<Bytes> {
+        let Content::Own(full) = &self.content else { return None };
+        let collected = full.clone().collect().now_or_never()?;
+        collected.ok().map(|whole| whole.to_bytes())
     }
 
     pub(crate) fn keep(&mut self, record: Box<Record>) {
