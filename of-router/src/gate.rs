@@ -122,12 +122,13 @@ impl Gate {
         })
     }
 
-    /// Where a request goes, or what it is answered.
-    pub(crate) async fn admit<B>(&self, request: &Request<B>) -> Result<Passage, Refused> {
-        self.look(request).await.map_err(|answer| said(reply::suited(*answer, request.headers())))
+    /// Where a request goes, or what it is answered. `named` is the host that its connection was made for, if there was one
+    /// named.
+    pub(crate) async fn admit<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
+        self.look(request, named).await.map_err(|answer| said(reply::suited(*answer, request.headers())))
     }
 
-    async fn look<B>(&self, request: &Request<B>) -> Result<Passage, Refused> {
+    async fn look<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(said(reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.")));
@@ -136,7 +137,11 @@ impl Gate {
         let sent = the_host(uri, headers, request.version()).ok_or_else(|| refuse(&Refusal::BadHost, ""))?;
         let shown = sent.to_str().unwrap_or_default().to_ascii_lowercase();
         let host = domain::host_of(&shown).map_err(|_| refuse(&Refusal::BadHost, ""))?;
-        let route = route::decide(&self.domain, &self.hosts.table().now(), &host, uri.path());
+        let customs = self.hosts.table().now();
+        if named.is_some_and(|named| route::is_misdirected(&self.domain, &customs, named, &host)) {
+            return Err(said(reply::misdirected()));
+        }
+        let route = route::decide(&self.domain, &customs, &host, uri.path());
         let route = route.map_err(|refusal| refuse(&refusal, &shown))?;
         let (owner, function) = match &route {
             Route::Function(target) => (Some(target.owner.clone()), Some(target.service.clone())),

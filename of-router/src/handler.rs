@@ -106,7 +106,7 @@ impl Router {
         if let Some(answer) = call.record.slot.door.sent_away(&request).await {
             return answer;
         }
-        let passage = match self.gate.admit(&request).await {
+        let passage = match self.gate.admit(&request, call.record.slot.door.named()).await {
             Ok(passage) => passage,
             Err(answer) => {
                 answer.extensions().get().into_iter().for_each(|decision| call.lane.shard().auth(*decision));

@@ -60,6 +60,14 @@ pub(crate) fn refuse(refusal: &Refusal, host: &str, path: &str) -> Response<Body
     }
 }
 
+/// The connection was made for somebody else's host (RFC 9110, 15.5.20). Browsers make another one and ask again.
+pub(crate) fn misdirected() -> Response<Body> {
+    let mut response =
+        text(StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host. Make a new one.");
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Nothing is there. Both names are checked before this, so they hold no surprises.
 pub(crate) fn not_found(host: &str, path: &str) -> Response<Body> {
     let name: String = path.trim_start_matches('/').split('/').next().unwrap_or_default().chars().take(64).collect();

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Clients;
 use super::connection::Conn;
-use super::door::Door;
+use super::door::{Door, Encrypted};
 use super::lane::Lane;
 use super::listen::steer_away;
 use super::owners::Owners;
@@ -102,7 +102,7 @@ async fn arrive(listeners: &Listeners, slots: &Arc<Semaphore>) -> AtDoor {
         None => (listeners.plain.accept().await?, Door::Plain(None)),
         Some((edge, encrypted)) => tokio::select! {
             accepted = listeners.plain.accept() => (accepted?, Door::Plain(Some(edge.clone()))),
-            accepted = encrypted.accept() => (accepted?, Door::Encrypted(edge.clone())),
+            accepted = encrypted.accept() => (accepted?, Door::Encrypted(Encrypted::new(edge.clone()))),
         },
     };
     Ok((stream, client, door, place))
