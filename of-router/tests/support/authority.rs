@@ -47,8 +47,17 @@ impl Drop for Process {
     }
 }
 
+/// An address that is free. Not of the range that the system takes from for connections: a process listens there only
+/// in a moment, and those of other tests come and go.
 fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    loop {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).unwrap();
+        let port = 10_000 + u16::from_le_bytes(random) % 20_000;
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 impl Authority {
