@@ -148,7 +148,7 @@ impl FromRequestParts<Arc<App>> for Bearer {
             Ok((token, answer)) => Ok(Self { token, who: answer.claims.who }),
             Err(No::Store(error)) => Err(error.into()),
             Err(No::Key(error)) => Err(ApiRefusal::Unavailable(error.into())),
-            Err(No::Invalid | No::Ended | No::NotAdmitted(_)) => Err(ApiRefusal::TokenRefused),
+            Err(No::Invalid | No::Ended | No::RolesOld | No::NotAdmitted(_)) => Err(ApiRefusal::TokenRefused),
         }
     }
 }

@@ -102,6 +102,13 @@ impl App {
             name
         }))
     }
+
+    /// Takes back all tokens of a person, or all there are, but `except`. Routers know it at once. How many.
+    pub(crate) async fn revoke_tokens(&self, of: Option<String>, except: &str) -> Result<usize, StoreError> {
+        let ended = self.store.revoke_tokens(of, except, self.clock.now()).await?;
+        self.notices.publish(&ended);
+        Ok(ended.len())
+    }
 }
 
 #[cfg(test)]

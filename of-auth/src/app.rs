@@ -14,6 +14,7 @@ use crate::address::Addresses;
 use crate::audit::{Audit, Sending};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::issue::RoleRules;
 use crate::keys::Keys;
 use crate::limit::Limiter;
 use crate::notices::Notices;
@@ -26,6 +27,7 @@ pub(crate) struct App {
     pub(crate) addresses: Addresses,
     pub(crate) token_lifetime: u64,
     pub(crate) sessions: SessionRules,
+    pub(crate) roles: RoleRules,
     pub(crate) key_rotation: u64,
     pub(crate) key: Key,
     pub(crate) keys: Keys,
@@ -52,6 +54,7 @@ impl App {
             addresses: config.addresses,
             token_lifetime: config.token_lifetime,
             sessions: config.sessions,
+            roles: config.roles,
             key_rotation: config.key_rotation,
             key: Key::derive(&config.payload_secret, AUTH),
             keys,

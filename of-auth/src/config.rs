@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::address::{Addresses, Domain};
 use crate::clock::Clock;
+use crate::issue::RoleRules;
 use crate::provider::{Provider, Providers};
 use crate::store::SessionRules;
 use crate::tenants::Tenants;
@@ -28,6 +29,7 @@ pub struct Config {
     pub(crate) signing_key: Option<SecretString>,
     pub(crate) token_lifetime: u64,
     pub(crate) sessions: SessionRules,
+    pub(crate) roles: RoleRules,
     pub(crate) key_rotation: u64,
     pub(crate) attempts_per_minute: u32,
     pub(crate) functions: Functions,
@@ -56,7 +58,8 @@ impl Config {
         let token_lifetime = seconds(&reader, "token_lifetime", 10 * MINUTE, 30, HOUR);
         let idle = seconds(&reader, "session_idle", 12 * HOUR, MINUTE, 90 * DAY);
         let lifetime = seconds(&reader, "session_lifetime", 7 * DAY, MINUTE, 90 * DAY);
-        let key_rotation = rotation(&reader);
+        let key_rotation = days(&reader, "key_rotation", "30d", HOUR, 3650 * DAY);
+        let roles = RoleRules::read(&reader);
         let attempts = reader.or::<u32>("login_attempts_per_minute", 30);
         let attempts = attempts.and_then(|attempts| match attempts {
             0 => Err(reader.invalid("login_attempts_per_minute", "has to be at least 1")),
@@ -74,6 +77,7 @@ impl Config {
             signing_key: signing_key?,
             token_lifetime: token,
             sessions: SessionRules { idle: idle?, lifetime: lifetime?, token: token + MINUTE },
+            roles: roles?,
             key_rotation: key_rotation?,
             attempts_per_minute: attempts?,
             functions: Functions::new(gateway?, payload_secret.clone()),
@@ -122,14 +126,25 @@ fn seconds(reader: &Reader<'_>, name: &str, default: u64, least: u64, most: u64)
     Err(reader.invalid(name, format!("has to be between {least} s and {most} s")))
 }
 
+impl RoleRules {
+    fn read(reader: &Reader<'_>) -> Result<Self, Invalid> {
+        let session = days(reader, "roles_max_age", "1d", 10 * MINUTE, 3650 * DAY);
+        let token = days(reader, "token_roles_max_age", "30d", 10 * MINUTE, 3650 * DAY);
+        Ok(Self { session: session?, token: token? })
+    }
+}
+
 /// As other durations, and days besides, such as `30d`.
-fn rotation(reader: &Reader<'_>) -> Result<u64, Invalid> {
-    let name = "key_rotation";
-    let text = reader.or::<String>(name, "30d".to_owned())?;
+fn days(reader: &Reader<'_>, name: &str, usual: &str, least: u64, most: u64) -> Result<u64, Invalid> {
+    let text = reader.or::<String>(name, usual.to_owned())?;
     let days = text.strip_suffix('d').map(|days| days.parse::<u64>().ok().and_then(|days| days.checked_mul(DAY)));
     match days.unwrap_or_else(|| reader.duration_or(name, Duration::ZERO).ok().map(|time| time.as_secs())) {
-        Some(seconds) if (HOUR..=3650 * DAY).contains(&seconds) => Ok(seconds),
-        _ => Err(reader.invalid(name, format!("'{text}' has to be a time such as 30d or 720h, of one hour at least"))),
+        Some(seconds) if (least..=most).contains(&seconds) => Ok(seconds),
+        _ => {
+            let least = least / MINUTE;
+            Err(reader
+                .invalid(name, format!("'{text}' has to be a time such as 30d or 720h, of {least} minutes at least")))
+        }
     }
 }
 
@@ -160,6 +175,8 @@ mod tests {
             ("session_idle", "soon"),
             ("session_lifetime", "1s"),
             ("key_rotation", "0d"),
+            ("roles_max_age", "1m"),
+            ("token_roles_max_age", "long"),
             ("login_attempts_per_minute", "0"),
             ("gateway_url", "gateway"),
         ];
@@ -171,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn rotation_is_told_in_days_or_hours() {
+    fn long_times_are_told_in_days_or_hours() {
         let read = |text: &str| {
             let env = Env::from_map([("key_rotation", text)], [("a", "b")]);
             let reader = env.reader();
-            rotation(&reader).ok()
+            days(&reader, "key_rotation", "30d", HOUR, 3650 * DAY).ok()
         };
         assert_eq!(read("30d"), Some(30 * DAY));
         assert_eq!(read("36h"), Some(36 * HOUR));

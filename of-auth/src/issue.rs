@@ -11,6 +11,15 @@ use crate::tenants::NotAdmitted;
 /// More organisations than this never fit into a token, however short their names are.
 const MOST_ORGANISATIONS: usize = 80;
 
+/// For how long it counts what a provider said about somebody, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoleRules {
+    /// For sessions. Then the person comes by the provider again.
+    pub(crate) session: u64,
+    /// For API tokens. Then they are for the person's own things alone.
+    pub(crate) token: u64,
+}
+
 /// Why somebody has no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum No {
@@ -20,6 +29,9 @@ pub(crate) enum No {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
+    /// What the provider said about the person is too old.
+    #[error("the person's roles have to be read anew")]
+    RolesOld,
     /// The person is no tenant any more.
     #[error("the person is no longer admitted")]
     NotAdmitted(#[source] NotAdmitted),
@@ -57,16 +69,20 @@ impl App {
         Ok(Living { session, claims, renewed: None })
     }
 
-    /// A new token of a session for a site. The person's roles are those of the last login; whether the person is
-    /// still a tenant is asked anew.
+    /// A new token of a session for a site. The person's roles are those of the last login, which must not be too long
+    /// ago; whether the person is still a tenant is asked anew.
     pub(crate) async fn renew(&self, sid: &str, site: &Site) -> Result<Living, No> {
         let now = self.clock.now();
         let session = self.store.session(sid, now, self.sessions).await?.ok_or(No::Ended)?;
-        let person = self.store.person(&session.subject).await?.ok_or(No::Ended)?;
-        let who = self.tenants.admit(person).await.map_err(No::NotAdmitted)?;
+        let known = self.store.person(&session.subject).await?.ok_or(No::Ended)?;
+        let old = known.said.saturating_add(self.roles.session);
+        if now >= old {
+            return Err(No::RolesOld);
+        }
+        let who = self.tenants.admit(known.person).await.map_err(No::NotAdmitted)?;
         self.store.touch(sid, now).await?;
-        let ends = now.saturating_add(self.token_lifetime).min(session.last(self.sessions));
-        let claims = self.claims(site, sid, who, now, ends);
+        let ends = now.saturating_add(self.token_lifetime).min(session.last(self.sessions)).min(old);
+        let claims = Claims { last: Some(session.last(self.sessions)), ..self.claims(site, sid, who, now, ends) };
         let (claims, token) = self.signed(claims)?;
         Ok(Living { session: Session { seen: now, ..session }, claims, renewed: Some(token) })
     }
@@ -81,6 +97,7 @@ impl App {
             iat: now,
             exp: ends,
             who: seen_at(site, who),
+            last: None,
         }
     }
 

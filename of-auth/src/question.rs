@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sdk::failure::{Failure, chain};
 use sdk::signing::Signed;
+use session::Claims;
 use session::protocol::{API_TOKEN_PREFIX, Answer, Question};
 
 use crate::address::Site;
@@ -57,10 +58,13 @@ impl App {
         let now = self.clock.now();
         let secret = token.strip_prefix(API_TOKEN_PREFIX).filter(|rest| random::is_value(rest)).ok_or(No::Invalid)?;
         let token = self.store.use_token(random::hash(secret), now).await?.ok_or(No::Ended)?;
-        let person = self.store.person(&token.subject).await?.ok_or(No::Ended)?;
-        let who = self.tenants.admit(person).await.map_err(No::NotAdmitted)?;
+        let mut known = self.store.person(&token.subject).await?.ok_or(No::Ended)?;
+        if now >= known.said.saturating_add(self.roles.token) {
+            known.person.organisations.clear();
+        }
+        let who = self.tenants.admit(known.person).await.map_err(No::NotAdmitted)?;
         let ends = token.expires.min(now.saturating_add(self.token_lifetime));
-        let claims = self.claims(site, &token.id, who, now, ends);
+        let claims = Claims { last: Some(token.expires), ..self.claims(site, &token.id, who, now, ends) };
         let keep = KEEP.min(ends - now);
         let answer = Answer { claims, renewed: None, scopes: Some(token.scopes.clone()), keep };
         Ok((token, answer))

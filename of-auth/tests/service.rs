@@ -10,6 +10,7 @@ mod service {
     mod login;
     mod logout;
     mod pages;
+    mod roles;
     mod router;
     mod sessions;
     mod start;

@@ -18,12 +18,14 @@ pub(crate) mod cache;
 pub(crate) mod credential;
 mod keys;
 mod notices;
+pub(crate) mod open;
 mod questions;
 
 use cache::Cache;
 use credential::Credential;
 use keys::Keys;
 use notices::Standing;
+use open::Watch;
 use questions::{Asked, Questions, Reply};
 
 /// How many verified tokens are remembered.
@@ -68,7 +70,13 @@ pub(crate) struct Auth {
     questions: Questions,
     verified: Cache<Digest, Arc<Claims>>,
     secure: bool,
-    /// Ends what runs in the background.
+    following: Arc<Following>,
+}
+
+/// What runs in the background, until nobody needs it.
+#[derive(Debug)]
+pub(crate) struct Following {
+    standing: Arc<Standing>,
     _stop: DropGuard,
 }
 
@@ -81,6 +89,7 @@ impl Auth {
         let standing = Arc::new(Standing::new(config.silence));
         let stop = CancellationToken::new();
         let (kept, told) = (keys.clone(), standing.clone());
+        let tending = open::tend(standing.clone());
         let listening = notices::follow(http.clone(), config.url.clone(), key.clone(), told);
         let ended = stop.clone();
         tokio::spawn(async move {
@@ -88,11 +97,18 @@ impl Auth {
                 () = ended.cancelled() => {}
                 () = kept.keep_up() => {}
                 () = listening => {}
+                () = tending => {}
             }
         });
         let questions = Questions::new(http, &config.url, key, config.issuer.clone());
         let verified = Cache::new(MAX_VERIFIED);
-        Self { keys, standing, questions, verified, secure: config.secure, _stop: stop.drop_guard() }
+        let following = Arc::new(Following { standing: standing.clone(), _stop: stop.drop_guard() });
+        Self { keys, standing, questions, verified, secure: config.secure, following }
+    }
+
+    /// Looks after what a caller opens.
+    pub(crate) fn watch(&self, caller: &Caller) -> Watch {
+        Watch { claims: caller.claims.clone(), following: self.following.clone() }
     }
 
     /// Whose request to `host` this is.

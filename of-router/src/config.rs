@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use sdk::{ConfigError, Env};
-use secrecy::SecretString;
+use sdk::{ConfigError, Env, Invalid, Reader};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::auth::AuthConfig;
@@ -13,6 +13,14 @@ use crate::domain::Domain;
 use crate::hosts::DnsServer;
 use crate::serving::Serving;
 use crate::tls;
+
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(60);
+const GIT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_BODY_BYTES: u64 = 100 << 20;
+const MAX_GIT_BODY_BYTES: u64 = 4 << 30;
+const MAX_CONNECTIONS: usize = 10_000;
 
 /// The configuration of the router.
 #[derive(Debug, Clone)]
@@ -80,13 +88,13 @@ impl Config {
             gateway_password,
             git_url: None,
             public_scheme: "http".to_owned(),
-            upstream_timeout: Duration::from_secs(60),
-            git_timeout: Duration::from_secs(15 * 60),
-            idle_timeout: Duration::from_secs(15 * 60),
-            client_timeout: Duration::from_secs(30),
-            max_body_bytes: 100 << 20,
-            max_git_body_bytes: 4 << 30,
-            max_connections: 10_000,
+            upstream_timeout: UPSTREAM_TIMEOUT,
+            git_timeout: GIT_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            client_timeout: CLIENT_TIMEOUT,
+            max_body_bytes: MAX_BODY_BYTES,
+            max_git_body_bytes: MAX_GIT_BODY_BYTES,
+            max_connections: MAX_CONNECTIONS,
             tls: None,
             owner_cache: Duration::from_secs(1),
             serving: Serving::default(),
@@ -105,66 +113,39 @@ impl Config {
     /// # Errors
     /// Names every variable and secret that is missing or wrong.
     pub fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        use secrecy::ExposeSecret;
-        let nothing = Self::new(Domain::localhost(), Url::parse("http://localhost").map_err(bad_url)?, "", "".into());
         let reader = env.reader();
+        // All parts are read before the first problem ends it: all are told together.
         let domain = reader.required::<Domain>("domain");
-        let gateway_url = reader.required::<Url>("gateway_url");
-        let user = reader.secret("basic-auth-user");
-        let password = reader.secret("basic-auth-password");
-        let git_url = reader.optional::<Url>("git_url");
+        let gateway = Gateway::read(&reader);
         let tls = tls::Settings::read(&reader, domain.clone().unwrap_or_else(|_| Domain::localhost()));
-        let encrypted = matches!(&tls, Ok(Some(_)));
-        let usual_scheme = if encrypted { "https".to_owned() } else { nothing.public_scheme.clone() };
-        let public_scheme = reader.or::<String>("public_scheme", usual_scheme);
-        let upstream_timeout = reader.duration_or("upstream_timeout", nothing.upstream_timeout);
-        let git_timeout = reader.duration_or("git_timeout", nothing.git_timeout);
-        let idle_timeout = reader.duration_or("idle_timeout", nothing.idle_timeout);
-        let client_timeout = reader.duration_or("client_timeout", nothing.client_timeout);
-        let max_body_bytes = reader.or("max_body_bytes", nothing.max_body_bytes);
-        let max_git_body_bytes = reader.or("max_git_body_bytes", nothing.max_git_body_bytes);
-        let max_connections = reader.or("max_connections", nothing.max_connections);
-        let serving = Serving::read(&reader);
-        let auth_url = reader.optional::<Url>("auth_url");
-        let auth_public_url = reader.optional::<Url>("auth_public_url");
-        let payload_secret = reader.optional_secret("payload-secret");
-        let custom_domains = reader.or("custom_domains", CustomDomains::default());
+        let public_scheme = public_scheme(&reader, matches!(&tls, Ok(Some(_))));
+        let (limits, signing_in) = (Limits::read(&reader), SigningIn::read(&reader));
+        let (serving, git_url) = (Serving::read(&reader), reader.optional::<Url>("git_url"));
+        let custom_domains = custom_domains(&reader, domain.as_ref().ok());
         let dns_server = reader.optional::<DnsServer>("dns_server");
-        if matches!(&auth_url, Ok(Some(_))) && payload_secret.is_none() {
-            let _ = reader.invalid("payload-secret", "is missing: it is needed with auth_url");
-        }
-        if let (Ok(domain), Ok(custom)) = (&domain, &custom_domains)
-            && let Some(host) = custom.within(domain)
-        {
-            let _ = reader.invalid("custom_domains", format!("{host} is one of the platform's own hosts"));
-        }
-        if matches!(&public_scheme, Ok(scheme) if scheme != "http" && scheme != "https") {
-            let _ = reader.invalid("public_scheme", "has to be http or https");
-        }
         reader.finish()?;
+        let (gateway, limits, signing_in) = (gateway?, limits?, signing_in?);
         Ok(Self {
             git_url: git_url?,
             tls: tls?,
             public_scheme: public_scheme?,
-            upstream_timeout: upstream_timeout?,
-            git_timeout: git_timeout?,
-            idle_timeout: idle_timeout?,
-            client_timeout: client_timeout?,
-            max_body_bytes: max_body_bytes?,
-            max_git_body_bytes: max_git_body_bytes?,
-            max_connections: max_connections?,
+            upstream_timeout: limits.upstream_timeout,
+            git_timeout: limits.git_timeout,
+            idle_timeout: limits.idle_timeout,
+            client_timeout: limits.client_timeout,
+            max_body_bytes: limits.max_body_bytes,
+            max_git_body_bytes: limits.max_git_body_bytes,
+            max_connections: limits.max_connections,
             serving: serving?,
-            auth_url: auth_url?,
-            auth_public_url: auth_public_url?,
-            payload_secret,
+            auth_url: signing_in.url,
+            auth_public_url: signing_in.public_url,
+            payload_secret: signing_in.payload_secret,
             custom_domains: custom_domains?,
             dns_server: dns_server?,
-            ..Self::new(domain?, gateway_url?, user?.expose_secret(), password?)
+            ..Self::new(domain?, gateway.url, gateway.user.expose_secret(), gateway.password)
         })
     }
-}
 
-impl Config {
     /// What of-auth is reached by, if it is there.
     pub(crate) fn auth(&self) -> anyhow::Result<Option<AuthConfig>> {
         let Some(url) = self.auth_url.clone() else { return Ok(None) };
@@ -179,8 +160,86 @@ impl Config {
     }
 }
 
-fn bad_url(error: url::ParseError) -> ConfigError {
-    ConfigError::one("gateway_url", error.to_string())
+/// How the gateway is reached.
+struct Gateway {
+    url: Url,
+    user: SecretString,
+    password: SecretString,
+}
+
+impl Gateway {
+    fn read(reader: &Reader<'_>) -> Result<Self, Invalid> {
+        let url = reader.required::<Url>("gateway_url");
+        let (user, password) = (reader.secret("basic-auth-user"), reader.secret("basic-auth-password"));
+        Ok(Self { url: url?, user: user?, password: password? })
+    }
+}
+
+/// Times and sizes.
+struct Limits {
+    upstream_timeout: Duration,
+    git_timeout: Duration,
+    idle_timeout: Duration,
+    client_timeout: Duration,
+    max_body_bytes: u64,
+    max_git_body_bytes: u64,
+    max_connections: usize,
+}
+
+impl Limits {
+    fn read(reader: &Reader<'_>) -> Result<Self, Invalid> {
+        let upstream_timeout = reader.duration_or("upstream_timeout", UPSTREAM_TIMEOUT);
+        let git_timeout = reader.duration_or("git_timeout", GIT_TIMEOUT);
+        let idle_timeout = reader.duration_or("idle_timeout", IDLE_TIMEOUT);
+        let client_timeout = reader.duration_or("client_timeout", CLIENT_TIMEOUT);
+        let max_body_bytes = reader.or("max_body_bytes", MAX_BODY_BYTES);
+        let max_git_body_bytes = reader.or("max_git_body_bytes", MAX_GIT_BODY_BYTES);
+        let max_connections = reader.or("max_connections", MAX_CONNECTIONS);
+        Ok(Self {
+            upstream_timeout: upstream_timeout?,
+            git_timeout: git_timeout?,
+            idle_timeout: idle_timeout?,
+            client_timeout: client_timeout?,
+            max_body_bytes: max_body_bytes?,
+            max_git_body_bytes: max_git_body_bytes?,
+            max_connections: max_connections?,
+        })
+    }
+}
+
+/// What signing in needs.
+struct SigningIn {
+    url: Option<Url>,
+    public_url: Option<Url>,
+    payload_secret: Option<SecretString>,
+}
+
+impl SigningIn {
+    fn read(reader: &Reader<'_>) -> Result<Self, Invalid> {
+        let (url, public_url) = (reader.optional::<Url>("auth_url"), reader.optional::<Url>("auth_public_url"));
+        let payload_secret = reader.optional_secret("payload-secret");
+        if matches!(&url, Ok(Some(_))) && payload_secret.is_none() {
+            return Err(reader.invalid("payload-secret", "is missing: it is needed with auth_url"));
+        }
+        Ok(Self { url: url?, public_url: public_url?, payload_secret })
+    }
+}
+
+fn public_scheme(reader: &Reader<'_>, encrypted: bool) -> Result<String, Invalid> {
+    let usual = if encrypted { "https" } else { "http" };
+    let scheme = reader.or::<String>("public_scheme", usual.to_owned())?;
+    match scheme.as_str() {
+        "http" | "https" => Ok(scheme),
+        _ => Err(reader.invalid("public_scheme", "has to be http or https")),
+    }
+}
+
+fn custom_domains(reader: &Reader<'_>, domain: Option<&Domain>) -> Result<CustomDomains, Invalid> {
+    let custom = reader.or("custom_domains", CustomDomains::default())?;
+    match domain.and_then(|domain| custom.within(domain)) {
+        None => Ok(custom),
+        Some(host) => Err(reader.invalid("custom_domains", format!("{host} is one of the platform's own hosts"))),
+    }
 }
 
 /// Host and port of an upstream, in the form that a connection is made to.

@@ -1,6 +1,6 @@
 //! What becomes of a request: it goes on to somebody, or is answered here.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -24,6 +24,7 @@ use crate::outside::{Border, Side};
 use crate::ownership::{Ownership, Verdict};
 use crate::reply::{self, Body};
 use crate::route::{self, Refusal, Route, Target};
+use crate::serving::Common;
 
 /// How long a function may believe who calls.
 const TOLD_FOR: Duration = Duration::from_secs(60);
@@ -99,7 +100,7 @@ struct Head<'a> {
 
 impl Gate {
     /// Starts what it needs to know in the background. Has to be called within a runtime.
-    pub(crate) fn start(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn start(config: &Config, common: &Common) -> anyhow::Result<Self> {
         let gateway =
             Gateway::new(config.gateway_url.clone(), config.gateway_user.clone(), config.gateway_password.clone());
         let signing_in = config.auth()?.map(|auth| SigningIn {
@@ -108,17 +109,26 @@ impl Gate {
             payload_secret: auth.payload_secret,
             told: Cache::new(MAX_TOLD),
         });
+        let before = common.customs.lock().unwrap_or_else(PoisonError::into_inner).now();
+        let hosts = Hosts::start(config, gateway.clone(), &before)?;
+        *common.customs.lock().unwrap_or_else(PoisonError::into_inner) = hosts.table().clone();
+        common.edge.iter().for_each(|edge| edge.also(hosts.table().allowed()));
         Ok(Self {
             domain: config.domain.clone(),
-            hosts: Hosts::start(config, gateway.clone())?,
+            hosts,
             ownership: Ownership::new(gateway, config.owner_cache),
             has_git: config.git_url.is_some(),
             signing_in,
         })
     }
 
-    /// Where a request goes, or what it is answered.
-    pub(crate) async fn admit<B>(&self, request: &Request<B>) -> Result<Passage, Refused> {
+    /// Where a request goes, or what it is answered. `named` is the host that its connection was made for, if there was one
+    /// named.
+    pub(crate) async fn admit<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
+        self.look(request, named).await.map_err(|answer| said(reply::suited(*answer, request.headers())))
+    }
+
+    async fn look<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(said(reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.")));
@@ -127,7 +137,11 @@ impl Gate {
         let sent = the_host(uri, headers, request.version()).ok_or_else(|| refuse(&Refusal::BadHost, ""))?;
         let shown = sent.to_str().unwrap_or_default().to_ascii_lowercase();
         let host = domain::host_of(&shown).map_err(|_| refuse(&Refusal::BadHost, ""))?;
-        let route = route::decide(&self.domain, &self.hosts.table(), &host, uri.path());
+        let customs = self.hosts.table().now();
+        if named.is_some_and(|named| route::is_misdirected(&self.domain, &customs, named, &host)) {
+            return Err(said(reply::misdirected()));
+        }
+        let route = route::decide(&self.domain, &customs, &host, uri.path());
         let route = route.map_err(|refusal| refuse(&refusal, &shown))?;
         let (owner, function) = match &route {
             Route::Function(target) => (Some(target.owner.clone()), Some(target.service.clone())),
@@ -209,8 +223,9 @@ impl Gate {
         let decision = access::decide(need, caller.as_ref(), head.method, head.headers, &head.host);
         match (decision, &caller) {
             (Decision::Go, Some(caller)) => {
+                let watch = Some(signing_in.auth.watch(caller));
                 let caller = signing_in.tell(digest, service, &caller.claims.who);
-                Ok(Border { side: Side::Function, caller: Some(caller), renewed })
+                Ok(Border { side: Side::Function, caller: Some(caller), renewed, watch })
             }
             (Decision::Forbidden, Some(caller)) => {
                 let login = caller.claims.who.login.as_str();

@@ -87,7 +87,7 @@ impl Router {
             gateway,
             git: git.transpose()?,
             auth: auth.transpose()?,
-            gate: Gate::start(config)?,
+            gate: Gate::start(config, common)?,
             client_timeout: config.client_timeout,
             serving: config.serving.clone(),
             shutdown: common.shutdown.clone(),
@@ -105,7 +105,7 @@ impl Router {
         if let Some(answer) = call.record.slot.door.sent_away(&request).await {
             return answer;
         }
-        let passage = match self.gate.admit(&request).await {
+        let passage = match self.gate.admit(&request, call.record.slot.door.named()).await {
             Ok(passage) => passage,
             Err(answer) => {
                 answer.extensions().get().into_iter().for_each(|decision| call.lane.shard().auth(*decision));
@@ -128,6 +128,7 @@ impl Router {
         let border = passage.border.clone();
         let mut response = self.pass_on(behind, passage, request, call).await;
         border.let_out(response.headers_mut());
+        response.body_mut().watch(border.watch);
         response
     }
 
@@ -149,6 +150,7 @@ impl Router {
             return reply::too_long(behind.max_body);
         }
         parts.uri = passage.target;
+        let ending = passage.border.tunnel(&parts.headers, &self.shutdown);
         let slot = call.record.slot.clone();
         let encrypted = HeaderValue::from_static("https");
         let scheme = if slot.door.is_encrypted() { &encrypted } else { &self.scheme };
@@ -161,8 +163,9 @@ impl Router {
         };
         outside::replace(&mut parts.headers, &arrival, behind.host.clone());
         let request = Request::from_parts(parts, Received::new(body, call.record.received.clone()));
-        let held = Held { _slot: slot, _ticket: ticket };
-        match forward(&behind.pools[call.lane.index], request, held, behind.limits, &self.shutdown).await {
+        let held = Held { _slot: slot, _ticket: ticket, _ending: ending.clone() };
+        let shutdown = ending.as_ref().map_or(&self.shutdown, |ending| ending.token());
+        match forward(&behind.pools[call.lane.index], request, held, behind.limits, shutdown).await {
             Ok(response) => response.map(Body::passed),
             Err(error) => failed(&error, call, behind.max_body),
         }

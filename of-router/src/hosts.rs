@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::customs::{self, Claim, CustomDomains, Customs};
 use crate::domain::Domain;
 use crate::ownership;
+use crate::tls::{Allowed, Holder, Host};
 
 mod dns;
 mod proofs;
@@ -60,18 +61,47 @@ impl FromStr for DnsServer {
     }
 }
 
+/// A table that changes as functions and DNS do. Cloning gives the same one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table(Arc<RwLock<Arc<Customs>>>);
+
+impl Table {
+    /// As it is now.
+    pub(crate) fn now(&self) -> Arc<Customs> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, customs: Customs) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(customs);
+    }
+
+    /// Lets certificates be ordered for these hosts.
+    pub(crate) fn allowed(&self) -> Allowed {
+        let table = self.clone();
+        Allowed::new(move |host: Host| {
+            let custom = table.now().get(host.as_str()).map(|custom| Holder::Owner(custom.owner.to_string()));
+            std::future::ready(custom)
+        })
+    }
+}
+
 /// The table of hosts, kept up to date in the background.
 #[derive(Debug)]
 pub(crate) struct Hosts {
-    table: Arc<RwLock<Arc<Customs>>>,
+    table: Table,
     _stop: Option<DropGuard>,
 }
 
 impl Hosts {
-    /// Starts to keep the table. Has to be called within a runtime.
-    pub(crate) fn start(config: &Config, gateway: Gateway) -> anyhow::Result<Self> {
-        let table = Arc::new(RwLock::new(Arc::new(config.custom_domains.table())));
-        let Some(server) = config.dns_server else { return Ok(Self { table, _stop: None }) };
+    /// Starts to keep the table, which begins with what is still right of the one of the configuration `before`. Has to
+    /// be called within a runtime.
+    pub(crate) fn start(config: &Config, gateway: Gateway, before: &Customs) -> anyhow::Result<Self> {
+        let table = Table::default();
+        table.set(customs::carried_over(&config.custom_domains, &config.domain, before));
+        let Some(server) = config.dns_server else {
+            table.set(config.custom_domains.table());
+            return Ok(Self { table, _stop: None });
+        };
         let keeper = Keeper {
             domain: config.domain.clone(),
             given: config.custom_domains.clone(),
@@ -93,9 +123,9 @@ impl Hosts {
         Ok(Self { table, _stop: Some(stop.drop_guard()) })
     }
 
-    /// The table as it is now.
-    pub(crate) fn table(&self) -> Arc<Customs> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The table.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
     }
 }
 
@@ -104,7 +134,7 @@ struct Keeper {
     given: CustomDomains,
     gateway: Gateway,
     dns: Dns,
-    table: Arc<RwLock<Arc<Customs>>>,
+    table: Table,
     claims: Vec<Claim>,
     listed: Instant,
     proofs: Proofs,
@@ -116,8 +146,7 @@ impl Keeper {
             self.list().await;
             self.prove().await;
             let now = Instant::now();
-            let table = customs::table(&self.given, &self.claims, |host| self.proofs.owner(host, now));
-            *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+            self.table.set(customs::table(&self.given, &self.claims, |host| self.proofs.owner(host, now)));
             tokio::time::sleep(every).await;
         }
     }

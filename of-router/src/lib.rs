@@ -19,7 +19,7 @@ mod route;
 mod serving;
 pub mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -97,6 +97,7 @@ pub async fn serve_on(
         log: Log::open(&config.serving.access_log).context("the access log cannot be opened")?,
         owners: Owners::new(Instant::now()),
         edge: listeners.edge().cloned(),
+        customs: Mutex::default(),
         shutdown,
     });
     let mut beside = JoinSet::new();

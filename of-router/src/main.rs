@@ -1,6 +1,7 @@
 //! The router as a program of its own.
 
 mod env_file;
+mod restart;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use of_router::tls::{Allowed, Edge, Host};
+use of_router::tls::{Allowed, Edge, Holder, Host};
 use of_router::{Change, Config, Domain, Listeners};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sdk::Env;
@@ -44,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = sdk::shutdown::on_signal()?;
     let (tell, changes) = mpsc::channel(1);
     // Before anybody is told that we are there: signals end a process that does not await them.
-    tokio::spawn(reload_on_signal(signal(SignalKind::hangup())?, args.env_file, tell));
+    tokio::spawn(reload_on_signal(signal(SignalKind::hangup())?, args.env_file, env.clone(), tell));
     let plain = listen(address)?;
     let encrypted = encrypted(&config, &env)?;
     tracing::info!(%address, encrypted = encrypted.is_some(), "of-router is routing requests");
@@ -63,7 +64,8 @@ fn encrypted(config: &Config, env: &Env) -> anyhow::Result<Option<(Arc<Edge>, Tc
     Ok(Some((Arc::new(edge), listen(address)?)))
 }
 
-/// The platform's own hosts and those of its tenants; others need `acme_hosts`, or a wildcard.
+/// The platform's own hosts and those of its tenants. Custom domains are added as they become known; others need
+/// `acme_hosts`, or a wildcard.
 fn allowed(domain: &Domain, env: &Env) -> anyhow::Result<Allowed> {
     let customers = env.var("customers_path").map(|path| Customers::open(path.into())).transpose()?;
     let (customers, domain) = (Arc::new(customers), domain.to_string());
@@ -71,8 +73,9 @@ fn allowed(domain: &Domain, env: &Env) -> anyhow::Result<Allowed> {
     Ok(Allowed::new(move |host: Host| {
         let owner = host.as_str().strip_suffix(&domain).and_then(|rest| rest.strip_suffix('.'));
         let owner = owner.and_then(|label| label.parse().ok());
-        let tenant = customers.as_ref().as_ref().zip(owner).is_some_and(|(list, owner)| list.contains(&owner));
-        std::future::ready(tenant || ours.iter().any(|own| own == host.as_str()))
+        let tenant = customers.as_ref().as_ref().zip(owner).filter(|(list, owner)| list.contains(owner));
+        let ours = ours.iter().any(|own| own == host.as_str()).then_some(Holder::Platform);
+        std::future::ready(ours.or_else(|| tenant.map(|(_, owner)| Holder::Owner(owner.to_string()))))
     }))
 }
 
@@ -82,11 +85,22 @@ fn allow_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-async fn reload_on_signal(mut hangup: tokio::signal::unix::Signal, file: Option<PathBuf>, tell: mpsc::Sender<Change>) {
+async fn reload_on_signal(
+    mut hangup: tokio::signal::unix::Signal,
+    file: Option<PathBuf>,
+    start: Env,
+    tell: mpsc::Sender<Change>,
+) {
     while hangup.recv().await.is_some() {
-        let read = env_file::read(file.as_deref()).and_then(|env| Ok(Config::from_env(&env)?));
+        let read = env_file::read(file.as_deref()).and_then(|env| Ok((Config::from_env(&env)?, env)));
         let change = match read {
-            Ok(config) => Change::Config(Box::new(config)),
+            Ok((config, env)) => {
+                let waiting = restart::waits_for(&start, &env).join(", ");
+                if !waiting.is_empty() {
+                    tracing::warn!(settings = waiting, "settings were changed that have no effect before a restart");
+                }
+                Change::Config(Box::new(config))
+            }
             Err(error) => {
                 tracing::error!(cause = format!("{error:#}"), "the new configuration is wrong; the old one stays");
                 Change::Logs

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sdk::call::CALL_ID_HEADER;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::credential;
+use crate::auth::open::{Ending, Watch};
 
 /// Families of headers by which parts of the platform talk to each other.
 const OURS: [&str; 4] = ["x-forwarded-", "x-cloud-", "x-auth-", "x-openfaas-"];
@@ -52,6 +54,8 @@ pub(crate) struct Border {
     pub(crate) caller: Option<Arc<HeaderMap>>,
     /// A newer cookie for the caller.
     pub(crate) renewed: Option<HeaderValue>,
+    /// Who looks after what the caller opens.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// Replaces what the client said by what is so.
@@ -121,7 +125,13 @@ fn say_where_from(headers: &mut HeaderMap, arrival: &Arrival<'_>) {
 impl Border {
     /// One behind which nobody is told who calls.
     pub(crate) fn of(side: Side) -> Self {
-        Self { side, caller: None, renewed: None }
+        Self { side, caller: None, renewed: None, watch: None }
+    }
+
+    /// The end of the tunnel that these headers ask for, where a caller opens it. It comes with `shutdown` too.
+    pub(crate) fn tunnel(&self, headers: &HeaderMap, shutdown: &CancellationToken) -> Option<Arc<Ending>> {
+        let watch = self.watch.as_ref().filter(|_| upstream::is_upgrade(headers))?;
+        Some(watch.begin(Some(shutdown)))
     }
 
     /// The login of who calls, if somebody is told so.

@@ -1,6 +1,7 @@
 //! The router's own answers.
 
 mod body;
+mod page;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use upstream::ForwardError;
 use crate::route::Refusal;
 
 pub(crate) use body::{Body, Held, Received};
+pub(crate) use page::{Action, accepts_pages, suited};
 
 /// A short text.
 pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
@@ -38,7 +40,9 @@ pub(crate) fn moved(location: header::HeaderValue) -> Response<Body> {
 
 /// What this place is. `authority` is how the caller got here, and well-formed.
 pub(crate) fn about(domain: &str, authority: &str) -> Response<Body> {
-    text(StatusCode::OK, &about_sentence(domain, authority))
+    let mut response = text(StatusCode::OK, &about_sentence(domain, authority));
+    response.extensions_mut().insert(page::Welcome);
+    response
 }
 
 /// Names the port that the caller came by, so that the address can be used as it stands.
@@ -54,6 +58,14 @@ pub(crate) fn refuse(refusal: &Refusal, host: &str, path: &str) -> Response<Body
         Refusal::BadPath(reason) => text(StatusCode::BAD_REQUEST, &format!("The path is not served: {reason}.")),
         Refusal::Unknown => not_found(host, path),
     }
+}
+
+/// The connection was made for somebody else's host (RFC 9110, 15.5.20). Browsers make another one and ask again.
+pub(crate) fn misdirected() -> Response<Body> {
+    let mut response =
+        text(StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host. Make a new one.");
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Nothing is there. Both names are checked before this, so they hold no surprises.

@@ -105,6 +105,31 @@ pub(crate) fn decide(domain: &Domain, customs: &Customs, host: &str, path: &str)
     }
 }
 
+/// Whether a connection that was made for the host `named` may not carry requests to `host`: they are different owners',
+/// or an owner's and the platform's. A name that is none of ours says nothing.
+pub(crate) fn is_misdirected(domain: &Domain, customs: &Customs, named: &str, host: &str) -> bool {
+    if named == host {
+        return false;
+    }
+    match (party(domain, customs, named), party(domain, customs, host)) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    }
+}
+
+/// Whose a host is: an owner's by login, or the platform's.
+fn party<'a>(domain: &Domain, customs: &'a Customs, host: &'a str) -> Option<Option<&'a str>> {
+    match domain::place(domain, host) {
+        Place::Root | Place::Deeper(AUTH) => Some(None),
+        Place::Sub(label) => {
+            let owner: Owner = label.parse().ok()?;
+            Some((!sdk::reserved::is_login(&owner)).then_some(label))
+        }
+        Place::Elsewhere => customs.get(host).map(|custom| Some(custom.owner.as_str())),
+        Place::Deeper(_) => None,
+    }
+}
+
 fn system(path: &str) -> Result<Route, Refusal> {
     if path == "/" {
         return Ok(Route::About);

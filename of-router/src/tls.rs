@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::AcceptError;
-pub use acme::{Allowed, ChallengeKind, InvalidChallenge};
+pub use acme::{Allowed, ChallengeKind, Holder, InvalidChallenge};
 pub use certificate::CertificateError;
 pub use counters::Counters;
 pub use files::FileError;
@@ -114,6 +114,12 @@ impl Edge {
     /// Looks at the files now and not at the next interval. For SIGHUP.
     pub fn reload(&self) {
         self.reload.notify_one();
+    }
+
+    /// Lets certificates be ordered for these hosts too, in place of those that were allowed by this before: hosts that
+    /// become known only while requests are served.
+    pub fn also(&self, allowed: Allowed) {
+        self.issuer.iter().for_each(|issuer| issuer.also(allowed.clone()));
     }
 
     /// When each certificate ends, the next to end first.

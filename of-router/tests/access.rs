@@ -117,6 +117,15 @@ async fn who_is_not_signed_in_is_sent_to_do_that_and_who_may_not_is_told() {
     let answer = place.with_cookie(ALICE, "/ours", &bob).await;
     assert_eq!(answer.status(), 403);
     assert_eq!(answer.text().await.unwrap(), "You are signed in as bob, who may not call this function of alice.\n");
+    let cookie = format!("ofc_session={}", place.auth.token(&person("bob", 43), "page", ALICE, 600));
+    let page = place.router.get(ALICE, "/ours").header("cookie", cookie).header("accept", PAGE).send().await.unwrap();
+    assert_eq!(
+        (page.status().as_u16(), &page.headers()["content-type"]),
+        (403, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    let page = page.text().await.unwrap();
+    assert!(page.contains("You are signed in as bob") && page.contains("href=\"/.ofc/logout\""), "{page}");
     let member = place.auth.token(&person("alice", 42), "s3", "acme.localhost", 600);
     assert_eq!(place.status("acme.localhost", "/ours", &member).await, 200);
     assert_eq!(place.status("acme.localhost", "/mine", &member).await, 403, "for owners");

@@ -57,6 +57,11 @@ async fn a_hangup_reads_the_certificate_anew_and_a_term_ends_it_well() {
     let address = free();
     let mut command = command(folder.path());
     command.env("https_address", address.to_string()).env("tls_reload_interval", "1h").stdout(Stdio::null());
+    let variables = folder.path().join("variables");
+    std::fs::write(&variables, "hsts = 1h\n").unwrap();
+    command.arg("--env-file").arg(&variables);
+    let log = folder.path().join("log");
+    command.stderr(std::fs::File::create(&log).unwrap());
     let mut program = Program(command.spawn().unwrap());
     let ok = async |root: &reqwest::Certificate| {
         let builder = sdk::http::builder().timeout(DEADLINE).tls_certs_only([root.clone()]);
@@ -69,6 +74,12 @@ async fn a_hangup_reads_the_certificate_anew_and_a_term_ends_it_well() {
     assert!(ok(&first).await && !ok(&second).await);
     program.signal(Signal::HUP);
     until("the new certificate is shown", async || ok(&second).await).await;
+    let said = |part: &str| std::fs::read_to_string(&log).unwrap().contains(part);
+    assert!(!said("before a restart"), "the files are the same settings");
+    std::fs::write(&variables, "hsts = 2h\nhttps_port=444\nclient_timeout=7s\n").unwrap();
+    program.signal(Signal::HUP);
+    until("it names what waits", async || said("before a restart")).await;
+    assert!(said("\"settings\":\"https_port, hsts\""));
     program.signal(Signal::TERM);
     let ended = tokio::task::spawn_blocking(move || program.0.wait().unwrap());
     assert!(tokio::time::timeout(DEADLINE, ended).await.unwrap().unwrap().success());

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
+use of_router::DnsServer;
 use of_router::tls::{Acme, Allowed, ChallengeKind, Counters, Source};
 use support::authority::{Authority, Options};
 use support::encrypted::{Encrypted, Sockets, known, settings};
@@ -212,6 +213,78 @@ async fn there_is_a_limit_for_all_orders_together() {
     assert_eq!(router.status(BOB, &root).await, None);
     assert_eq!(authority.orders(), 1);
     assert_eq!(router.status(ALICE, &root).await, Some(200));
+}
+
+/// A router at which functions of alice (42) and bob (43) ask for hosts of their own, which DNS proves but for one.
+async fn custom_place(change: impl FnOnce(&mut Acme)) -> (Authority, tempfile::TempDir, Encrypted) {
+    let (sockets, storage) = (Sockets::open().await, tempfile::tempdir().unwrap());
+    let authority = Authority::start(options(&sockets)).await;
+    for (host, owner) in [("www.alice.org", 42), ("shop.alice.org", 42), ("www.bob.org", 43)] {
+        authority.put_record(&format!("_ofc.{host}"), &format!("ofc-owner=github.com/{owner}")).await;
+    }
+    // Somebody else's word about it.
+    authority.put_record("_ofc.unproven.org", "ofc-owner=github.com/6").await;
+    let (mut settings, mut acme) = (settings(), authority.settings(storage.path()));
+    change(&mut acme);
+    settings.acme = Some(acme);
+    // So that it can be seen which hosts are known, without the encrypted door.
+    settings.redirect = false;
+    let server = authority.name_server();
+    let router = Encrypted::start_with(sockets, settings, known(&[ALICE]), |gateway, config| {
+        let hosts = "www.alice.org, shop.alice.org, unproven.org";
+        gateway.deploy_with("alice-shop", "alice", 42, &[("com.openfaas.cloud.domains", hosts)]);
+        gateway.deploy_with("bob-shop", "bob", 43, &[("com.openfaas.cloud.domains", "www.bob.org")]);
+        config.dns_server = Some(DnsServer::At(server));
+        config.domains_every = Duration::from_millis(20);
+    })
+    .await;
+    for host in ["www.alice.org", "shop.alice.org", "www.bob.org"] {
+        let known = async || {
+            let asked = sdk::http::client().get(format!("http://{}/", router.plain)).header("host", host).send();
+            asked.await.unwrap().status() == 200
+        };
+        until("the host is known", known).await;
+    }
+    (authority, storage, router)
+}
+
+#[tokio::test]
+async fn a_custom_domain_that_dns_proves_gets_a_certificate_on_demand() {
+    let (authority, _storage, router) = custom_place(|_| ()).await;
+    let root = authority.root().await.unwrap();
+    assert_eq!(router.status("unproven.org", &root).await, None);
+    assert_eq!(authority.orders(), 0, "nothing is ordered for what is not proven");
+    assert_eq!(router.status("www.alice.org", &root).await, Some(200));
+    assert_eq!(router.gateway.reached().pop().unwrap().target, "/function/alice-shop/greet");
+    assert_eq!(router.status(ALICE, &root).await, Some(200), "other hosts are as before");
+    assert_eq!(authority.orders(), 2);
+}
+
+#[tokio::test]
+async fn an_owner_who_has_many_domains_gets_certificates_for_so_many_in_an_hour() {
+    let (authority, _storage, router) = custom_place(|acme| acme.owner_orders_per_hour = 1).await;
+    let root = authority.root().await.unwrap();
+    assert_eq!(router.status("www.alice.org", &root).await, Some(200));
+    assert_eq!(router.status("shop.alice.org", &root).await, None);
+    assert_eq!(router.status(ALICE, &root).await, None, "the owner's host counts too");
+    assert_eq!(router.status("www.bob.org", &root).await, Some(200), "others are not touched by it");
+    assert_eq!(authority.orders(), 2);
+}
+
+#[tokio::test]
+async fn a_custom_domain_that_the_authority_refuses_has_to_wait() {
+    let (authority, _storage, router) = custom_place(|acme| {
+        acme.challenges = vec![ChallengeKind::Http01];
+        acme.retry = Duration::from_secs(3600);
+    })
+    .await;
+    let root = authority.root().await.unwrap();
+    authority.points_elsewhere("www.alice.org").await;
+    let all = join_all((0..5).map(|_| router.status("www.alice.org", &root))).await;
+    assert!(all.iter().all(Option::is_none), "{all:?}");
+    assert_eq!(router.status("www.alice.org", &root).await, None);
+    assert_eq!(authority.orders(), 1, "the failure is not repeated");
+    assert_eq!(router.status("shop.alice.org", &root).await, Some(200));
 }
 
 #[tokio::test]

@@ -115,6 +115,38 @@ async fn a_bad_file_keeps_the_last_good_certificate_and_a_reload_is_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_for_one_owner_carries_no_requests_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = put(&folder.path().join("all"), &["*.cloud.test", "cloud.test", "www.alice.org"]);
+    let mut settings = settings();
+    settings.files.pair = Some((folder.path().join("all.crt"), folder.path().join("all.key")));
+    let sockets = Sockets::open().await;
+    let router = Encrypted::start_with(sockets, settings, Allowed::none(), |gateway, config| {
+        gateway.deploy("alice-shop", "alice");
+        gateway.deploy("bob-greet", "bob");
+        config.custom_domains = "www.alice.org=alice/shop".parse().unwrap();
+    })
+    .await;
+    let client = router.client_with(&root, |builder| builder.http1_only());
+    let status = async |named: &str, host: &str| {
+        let url = format!("https://{named}:{}/greet", router.address.port());
+        client.get(url).header("host", host).send().await.unwrap().status().as_u16()
+    };
+    for (named, host) in [("alice.cloud.test", "BOB.cloud.test"), ("bob.cloud.test", "www.alice.org")] {
+        assert_eq!(status(named, host).await, 421, "{named} {host}");
+    }
+    for (named, host) in [("alice.cloud.test", "system.cloud.test"), ("system.cloud.test", "alice.cloud.test")] {
+        assert_eq!(status(named, host).await, 421, "{named} {host}");
+    }
+    assert_eq!(router.gateway.reached().len(), 0);
+    for (named, host) in [("alice.cloud.test", "Alice.cloud.test."), ("alice.cloud.test", "www.alice.org")] {
+        assert_eq!(status(named, host).await, 200, "{named} {host}");
+    }
+    assert_eq!(status("system.cloud.test", "cloud.test").await, 404, "the platform's hosts are one");
+    assert_eq!(status("alice.cloud.test", "unknown.org").await, 404);
+}
+
+#[tokio::test]
 async fn a_folder_serves_each_host_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let wild = put(&folder.path().join("*.cloud.test"), &["*.cloud.test"]);

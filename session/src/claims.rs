@@ -30,6 +30,9 @@ pub struct Claims {
     pub exp: u64,
     /// Who it is.
     pub who: Identity,
+    /// When the session or API token itself ends at the latest, whatever is renewed; not known to who does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
 }
 
 /// Why a token does not count.

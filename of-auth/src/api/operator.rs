@@ -13,7 +13,7 @@ use crate::app::{App, actor};
 use crate::keys::KeysError;
 use crate::store::Which;
 
-/// Which sessions to end: exactly one of the three is said.
+/// What to end: exactly one of the first three is said.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct End {
@@ -24,15 +24,50 @@ pub(crate) struct End {
     /// All there are.
     #[serde(default)]
     all: bool,
+    /// Whether API tokens end too; they do unless something else is said. One session has none.
+    tokens: Option<bool>,
 }
 
-/// How many sessions were ended.
+/// How many sessions and API tokens were ended.
 #[derive(Debug, Serialize)]
 pub(crate) struct Ended {
     ended: usize,
+    tokens: usize,
 }
 
-/// `POST /api/sessions/revoke`.
+/// Whose sessions and tokens end, in words too.
+struct Chosen {
+    which: Which,
+    /// Whose tokens: a person's, or everybody's. `None` for nobody's.
+    tokens: Option<Option<String>>,
+    words: String,
+}
+
+impl End {
+    fn choose(self) -> Result<Chosen, ApiRefusal> {
+        let too = self.tokens.unwrap_or(true);
+        let and = if too { " and the API tokens" } else { "" };
+        match self {
+            Self { sid: Some(_), tokens: Some(true), .. } => {
+                Err(ApiRefusal::NotUnderstood("a session has no API tokens: say subject".to_owned()))
+            }
+            Self { sid: Some(sid), subject: None, all: false, .. } => {
+                Ok(Chosen { which: Which::One { sid, of: None }, tokens: None, words: "one session".to_owned() })
+            }
+            Self { sid: None, subject: Some(subject), all: false, .. } => {
+                let said = subject.chars().filter(|c| !c.is_control()).take(120).collect::<String>();
+                let tokens = too.then(|| Some(subject.clone()));
+                Ok(Chosen { which: Which::Of(subject), tokens, words: format!("the sessions{and} of {said}") })
+            }
+            Self { sid: None, subject: None, all: true, .. } => {
+                Ok(Chosen { which: Which::All, tokens: too.then_some(None), words: format!("all sessions{and}") })
+            }
+            _ => Err(ApiRefusal::NotUnderstood("say one of sid, subject and all".to_owned())),
+        }
+    }
+}
+
+/// `POST /api/sessions/revoke`. The API token that asks stays: its holder can take it back by itself.
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     bearer: Bearer,
@@ -40,18 +75,15 @@ pub(crate) async fn revoke(
 ) -> Result<Json<Ended>, ApiRefusal> {
     bearer.needs_operator(&app, "end sessions")?;
     let Json(end) = body.map_err(|error| ApiRefusal::NotUnderstood(error.body_text()))?;
-    let (which, of) = match end {
-        End { sid: Some(sid), subject: None, all: false } => (Which::One { sid, of: None }, "one session".to_owned()),
-        End { sid: None, subject: Some(subject), all: false } => {
-            let said = subject.chars().filter(|c| !c.is_control()).take(120).collect::<String>();
-            (Which::Of(subject), format!("the sessions of {said}"))
-        }
-        End { sid: None, subject: None, all: true } => (Which::All, "all sessions".to_owned()),
-        _ => return Err(ApiRefusal::NotUnderstood("say one of sid, subject and all".to_owned())),
-    };
+    let Chosen { which, tokens, words } = end.choose()?;
+    // In this order: a session could make another token, a token no session.
     let ended = app.revoke(which).await?;
-    app.audit.note(actor(&bearer.who), format!("Ended {of} as an operator: {ended}."));
-    Ok(Json(Ended { ended }))
+    let tokens = match tokens {
+        Some(of) => app.revoke_tokens(of, &bearer.token.id).await?,
+        None => 0,
+    };
+    app.audit.note(actor(&bearer.who), format!("Ended {words} as an operator: {ended} and {tokens}."));
+    Ok(Json(Ended { ended, tokens }))
 }
 
 /// How to change the key.

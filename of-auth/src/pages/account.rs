@@ -77,9 +77,9 @@ pub(crate) async fn logout(
     posted: Result<Posted<End>, Response>,
 ) -> Result<Response, Response> {
     let End { sid, everywhere } = posted?.form;
-    let living = app.signed_in(&headers, &Site::Auth).await.map_err(IntoResponse::into_response)?;
-    let Some(living) = living else { return Ok(signed_out(&app, "You are signed out.", LOGIN.0)) };
-    let (own, subject) = (living.session.sid.clone(), living.session.subject.clone());
+    let shown = app.shown(&headers, &Site::Auth).await.map_err(IntoResponse::into_response)?;
+    let Some((session, claims)) = shown else { return Ok(signed_out(&app, "You are signed out.", LOGIN.0)) };
+    let (own, subject) = (session.sid, session.subject);
     let (which, note, sentence) = match (everywhere, sid) {
         (Some(_), _) => (Which::Of(subject), "Signed out everywhere.", "You are signed out everywhere."),
         (None, Some(sid)) if sid != own => {
@@ -89,11 +89,11 @@ pub(crate) async fn logout(
         (None, _) => (Which::One { sid: own, of: None }, "Signed out.", "You are signed out."),
     };
     if app.revoke(which).await.map_err(IntoResponse::into_response)? > 0 {
-        app.audit.note(actor(&living.claims.who), note);
+        app.audit.note(actor(&claims.who), note);
     }
     if sentence.is_empty() {
         let account = app.addresses.at(&Site::Auth, &LocalPath::root());
-        return Ok(pages::redirect(&account, app.session_cookie(&living).as_slice()));
+        return Ok(pages::redirect(&account, &[]));
     }
     Ok(signed_out(&app, sentence, LOGIN.0))
 }

@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HeaderMap, ORIGIN, USER_AGENT};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use session::cookie;
+use session::{Claims, Refused, cookie};
 
 use crate::address::{LocalPath, Site};
 use crate::app::App;
 use crate::issue::{Living, No};
 use crate::pages;
 use crate::refusal::Refusal;
+use crate::store::Session;
 
 /// The host that was asked for, if sessions are for it.
 #[derive(Debug, Clone)]
@@ -89,8 +90,21 @@ impl App {
             Ok(living) => Ok(Some(living)),
             Err(No::Store(error)) => Err(error.into()),
             Err(No::Key(error)) => Err(Refusal::Keys(error.into())),
-            Err(No::Invalid | No::Ended | No::NotAdmitted(_)) => Ok(None),
+            Err(No::Invalid | No::Ended | No::RolesOld | No::NotAdmitted(_)) => Ok(None),
         }
+    }
+
+    /// The session that a browser shows at a site, also where it could not be renewed, and what its last token said.
+    pub(crate) async fn shown(&self, headers: &HeaderMap, site: &Site) -> Result<Option<(Session, Claims)>, Refusal> {
+        let Some(token) = cookie::get(headers, "session", self.addresses.secure()) else { return Ok(None) };
+        let (host, now) = (self.addresses.host(site), self.clock.now());
+        let claims = match self.keys.current().verifier.verify(token, &host, now) {
+            Ok(claims) => claims,
+            Err(Refused::Expired(claims)) => *claims,
+            Err(Refused::UnknownKey | Refused::Invalid) => return Ok(None),
+        };
+        let session = self.store.session(&claims.sid, now, self.sessions).await?;
+        Ok(session.map(|session| (session, claims)))
     }
 
     /// Whoever is signed in at of-auth's own host, or the way to sign in and come back.

@@ -116,11 +116,11 @@ pub(crate) async fn logout(
     posted: Result<Posted<Nothing>, Response>,
 ) -> Result<Response, Response> {
     let site = posted?.site;
-    let living = app.signed_in(&headers, &site).await.map_err(IntoResponse::into_response)?;
-    if let Some(living) = living {
-        let which = Which::One { sid: living.session.sid, of: None };
+    let shown = app.shown(&headers, &site).await.map_err(IntoResponse::into_response)?;
+    if let Some((session, claims)) = shown {
+        let which = Which::One { sid: session.sid, of: None };
         app.revoke(which).await.map_err(IntoResponse::into_response)?;
-        app.audit.note(actor(&living.claims.who), "Signed out.");
+        app.audit.note(actor(&claims.who), "Signed out.");
     }
     Ok(signed_out(&app, "You are signed out.", LOGIN.1))
 }

@@ -194,7 +194,8 @@ async fn recall(app: &App, headers: &HeaderMap, state: Option<&str>) -> Result<(
     Ok((pending, login))
 }
 
-/// Begins somebody's session, if this installation admits the person.
+/// Begins somebody's session, if this installation admits the person. Who has one in this browser goes on with it: its
+/// roles were to be read anew.
 async fn start(
     app: &App,
     headers: &HeaderMap,
@@ -206,6 +207,12 @@ async fn start(
     let name = format!("{} ({subject})", person.login);
     let who = app.tenants.admit(person.clone()).await;
     let who = who.map_err(|cause| Refusal::NotAdmitted { person: name, cause })?;
+    let own = app.shown(headers, &Site::Auth).await?.map(|(session, _)| session);
+    if let Some(session) = own.filter(|session| session.subject == subject) {
+        app.store.go_on(&session.sid, person, now).await?;
+        app.audit.note(actor(&who), format!("Signed in again by {provider} from {client}."));
+        return Ok(session.sid);
+    }
     let sid = random::name()?;
     let session = Session { sid: sid.clone(), subject, agent: agent(headers), created: now, seen: now };
     let pushed_out = app.store.begin(session, person, app.sessions).await?;

@@ -29,6 +29,8 @@ struct Tokens<'a> {
     problem: Option<String>,
     days: u64,
     most_days: u64,
+    /// For how long roles in organisations count.
+    roles_days: u64,
 }
 
 struct Line {
@@ -67,7 +69,8 @@ async fn list(
         id: token.id,
         name: token.name,
     });
-    let page = Tokens { tokens: tokens.collect(), made, problem, days: DAYS, most_days: MOST_DAYS };
+    let roles_days = app.roles.token.div_ceil(24 * 3600);
+    let page = Tokens { tokens: tokens.collect(), made, problem, days: DAYS, most_days: MOST_DAYS, roles_days };
     let mut response = pages::form(status, &page);
     pages::set_cookies(&mut response, app.session_cookie(living).as_slice());
     Ok(response)

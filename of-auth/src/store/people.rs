@@ -5,9 +5,17 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{Store, StoreError};
 use crate::provider::Person;
 
+/// Somebody who has signed in before.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) person: Person,
+    /// When the provider said so.
+    pub(crate) said: u64,
+}
+
 impl Store {
     /// Somebody who has signed in before.
-    pub(crate) async fn person(&self, subject: &str) -> Result<Option<Person>, StoreError> {
+    pub(crate) async fn person(&self, subject: &str) -> Result<Option<Known>, StoreError> {
         let subject = subject.to_owned();
         self.run(move |file| person(file, &subject)).await
     }
@@ -37,12 +45,12 @@ pub(crate) fn forget_people(file: &Transaction<'_>) -> rusqlite::Result<()> {
     file.execute(gone, []).map(drop)
 }
 
-fn person(file: &Transaction<'_>, subject: &str) -> rusqlite::Result<Option<Person>> {
-    let json: Option<String> =
-        file.query_row("SELECT person FROM people WHERE subject = ?1", [subject], |row| row.get(0)).optional()?;
-    let Some(json) = json else { return Ok(None) };
+fn person(file: &Transaction<'_>, subject: &str) -> rusqlite::Result<Option<Known>> {
+    let sql = "SELECT person, seen FROM people WHERE subject = ?1";
+    let row: Option<(String, u64)> = file.query_row(sql, [subject], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((json, said)) = row else { return Ok(None) };
     let unreadable = |cause: serde_json::Error| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, cause.into())
     };
-    serde_json::from_str(&json).map(Some).map_err(unreadable)
+    serde_json::from_str(&json).map(|person| Some(Known { person, said })).map_err(unreadable)
 }

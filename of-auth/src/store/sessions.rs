@@ -67,6 +67,16 @@ impl Store {
         .await
     }
 
+    /// Keeps what a provider has said anew about a person, whose session goes on.
+    pub(crate) async fn go_on(&self, sid: &str, person: Person, now: u64) -> Result<(), StoreError> {
+        let sid = sid.to_owned();
+        self.run(move |file| {
+            keep_person(file, &person, now)?;
+            file.execute("UPDATE sessions SET seen = max(seen, ?2) WHERE sid = ?1", params![sid, now]).map(drop)
+        })
+        .await
+    }
+
     /// A session that has not ended.
     pub(crate) async fn session(
         &self,

@@ -74,6 +74,28 @@ impl Store {
         })
         .await
     }
+
+    /// Takes back all tokens of a person, or all there are, but `except`, and what command lines wait for with a yes.
+    /// Returns them, with the time until which that has to be known.
+    pub(crate) async fn revoke_tokens(
+        &self,
+        of: Option<String>,
+        except: &str,
+        now: u64,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let except = except.to_owned();
+        self.run(move |file| {
+            file.execute("DELETE FROM devices WHERE state = 1 AND (?1 IS NULL OR subject = ?1)", [&of])?;
+            let sql = "DELETE FROM tokens WHERE (?1 IS NULL OR subject = ?1) AND id <> ?2 RETURNING id";
+            let mut query = file.prepare(sql)?;
+            let ids = query.query_map(params![of, except], |row| row.get(0))?;
+            let ids: Vec<String> = ids.collect::<rusqlite::Result<_>>()?;
+            let until = now.saturating_add(REMEMBERED);
+            ids.iter().try_for_each(|id| sessions::note(file, id, until))?;
+            Ok(ids.into_iter().map(|id| (id, until)).collect())
+        })
+        .await
+    }
 }
 
 pub(super) fn keep(file: &Transaction<'_>, hash: [u8; 32], token: &ApiToken) -> rusqlite::Result<bool> {

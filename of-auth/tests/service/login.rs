@@ -164,7 +164,7 @@ async fn s10_the_token_holds_who_somebody_is_and_nothing_of_the_provider_s() {
     let claims: serde_json::Value = serde_json::from_slice(&body).unwrap();
     let mut names: Vec<&String> = claims.as_object().unwrap().keys().collect();
     names.sort();
-    assert_eq!(names, ["aud", "exp", "iat", "iss", "sid", "sub", "who"]);
+    assert_eq!(names, ["aud", "exp", "iat", "iss", "last", "sid", "sub", "who"]);
     assert_eq!(claims["who"].as_object().unwrap().len(), 4, "{claims}");
     let (text, files) = (String::from_utf8(body).unwrap(), service.files());
     for secret in service.provider.secrets() {

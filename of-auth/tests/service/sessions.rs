@@ -43,7 +43,7 @@ async fn an_idle_session_ends() {
 
 #[tokio::test]
 async fn a_session_that_is_used_all_the_time_ends_after_a_week() {
-    let service = Service::start().await;
+    let service = Service::start_with(&[("roles_max_age", "8d")]).await;
     let browser = at_alice(&service).await;
     let token = browser.token(HOST);
     let end = service.clock.now() + 7 * 24 * 3600;

@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 use session::protocol::{HOST_PAGES, Scope};
 
-use crate::reply::{self, Body};
+use crate::reply::{self, Action, Body};
 
 /// A longer path and query is not brought along through the sign-in.
 const MAX_BACK: usize = 2000;
@@ -12,10 +12,14 @@ const MAX_BACK: usize = 2000;
 /// Nobody is signed in: a browser is sent to where that is done, everybody else is told.
 pub(crate) fn sign_in(method: &Method, headers: &HeaderMap, path: &str, query: Option<&str>) -> Response<Body> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    if !reads || !accepts_pages(headers) {
-        return unauthorised(
+    if !reads || !reply::accepts_pages(headers) {
+        let mut response = unauthorised(
             "Sign in to see this: it is not public. Send an API token as 'Authorization: Bearer …', or open it in a browser.",
         );
+        // For who sent a form.
+        let action = Action { href: login_address(path, query), label: "Sign in" };
+        response.extensions_mut().insert(action);
+        return response;
     }
     let location = HeaderValue::try_from(login_address(path, query));
     let Ok(location) = location else { return unauthorised("Sign in to see this: it is not public.") };
@@ -41,7 +45,10 @@ pub(crate) fn bad_token() -> Response<Body> {
 
 /// The caller is known, and may not.
 pub(crate) fn forbidden(login: &str, owner: &str) -> Response<Body> {
-    own(StatusCode::FORBIDDEN, &format!("You are signed in as {login}, who may not call this function of {owner}."))
+    let sentence = format!("You are signed in as {login}, who may not call this function of {owner}.");
+    let mut response = own(StatusCode::FORBIDDEN, &sentence);
+    response.extensions_mut().insert(Action { href: format!("{HOST_PAGES}logout"), label: "Sign out" });
+    response
 }
 
 /// The token is for other things.
@@ -92,13 +99,6 @@ fn login_address(path: &str, query: Option<&str>) -> String {
     let back = [whole.as_str(), path].into_iter().find(|text| text.len() <= MAX_BACK).unwrap_or("/");
     let to: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
     format!("{HOST_PAGES}login?to={to}")
-}
-
-/// True if the caller asks for a page by name, as browsers do.
-fn accepts_pages(headers: &HeaderMap) -> bool {
-    let texts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut kinds = texts.flat_map(|text| text.split(',')).filter_map(|kind| kind.split(';').next());
-    kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn caller(scopes: Option<&[Scope]>, by_cookie: bool) -> Caller {
         operator: true,
     };
     let (sub, aud, sid) = (who.subject(), HOST.into(), "s".into());
-    let claims = Claims { iss: "i".into(), aud, sub, sid, iat: 1, exp: 2, who };
+    let claims = Claims { iss: "i".into(), aud, sub, sid, iat: 1, exp: 2, who, last: None };
     let scopes = scopes.map(|scopes| Arc::new(scopes.iter().copied().collect()));
     Caller { claims: Arc::new(claims), scopes, by_cookie }
 }

@@ -10,6 +10,7 @@ use sdk::signing::Key;
 use session::protocol::{NOTICES_PATH, Notice};
 use url::Url;
 
+use super::open::Open;
 use super::seconds;
 
 /// The longest notice, in bytes.
@@ -31,12 +32,19 @@ pub(crate) struct Standing {
     /// Milliseconds from the beginning to when the last notice came, and one more; 0 for never.
     heard: AtomicU64,
     revoked: RwLock<HashMap<String, u64>>,
+    open: Open,
 }
 
 impl Standing {
     /// Without a notice for `silence`, nothing is known.
     pub(crate) fn new(silence: Duration) -> Self {
-        Self { silence, began: Instant::now(), heard: AtomicU64::new(0), revoked: RwLock::default() }
+        Self {
+            silence,
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            revoked: RwLock::default(),
+            open: Open::default(),
+        }
     }
 
     /// Whether what was revoked is known.
@@ -49,6 +57,16 @@ impl Standing {
     /// Whether a session has ended.
     pub(crate) fn is_revoked(&self, sid: &str) -> bool {
         self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(sid)
+    }
+
+    /// What is open in somebody's name.
+    pub(super) fn open(&self) -> &Open {
+        &self.open
+    }
+
+    /// How long nothing may be heard.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
     }
 
     fn hear(&self, now: Instant) {
@@ -66,6 +84,13 @@ impl Standing {
 
     /// False if it cannot be kept in mind.
     fn revoke(&self, sid: String, until: u64) -> bool {
+        let kept = self.keep_in_mind(sid.clone(), until);
+        // After that: what is opened from now on sees it.
+        self.open.end(&sid);
+        kept
+    }
+
+    fn keep_in_mind(&self, sid: String, until: u64) -> bool {
         let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         if revoked.len() >= MAX_REVOKED && !revoked.contains_key(&sid) {
             return false;

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body::{Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use upstream::{Answer, AnswerError, Inbound, InboundError};
 
+use crate::auth::open::{Ending, Watch, Watched};
 use crate::serving::connection::Slot;
 use crate::serving::owners::Ticket;
 use crate::serving::record::Record;
@@ -19,6 +21,17 @@ use crate::serving::record::Record;
 pub(crate) struct Held {
     pub(crate) _slot: Slot,
     pub(crate) _ticket: Option<Ticket>,
+    pub(crate) _ending: Option<Arc<Ending>>,
+}
+
+/// Why an answer's body did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// Who asked for it may not have it any more.
+    #[error("the session or API token of who asked has ended")]
+    Ended,
 }
 
 /// A request's body.
@@ -65,6 +78,8 @@ impl http_body::Body for Received {
 #[derive(Debug)]
 pub(crate) struct Body {
     content: Content,
+    /// Where a caller is known.
+    watched: Option<Box<Watched>>,
     /// Written down when the body is dropped, which is when the answer has ended.
     record: Option<Box<Record>>,
 }
@@ -78,17 +93,30 @@ enum Content {
 impl Body {
     /// One of the router's own.
     pub(crate) fn own(text: impl Into<Bytes>) -> Self {
-        Self { content: Content::Own(Full::new(text.into())), record: None }
+        Self { content: Content::Own(Full::new(text.into())), watched: None, record: None }
     }
 
     /// A service's.
     pub(crate) fn passed(answer: Answer<Received, Held>) -> Self {
-        Self { content: Content::Passed(answer), record: None }
+        Self { content: Content::Passed(answer), watched: None, record: None }
+    }
+
+    /// Breaks off when who asked for it may not have it any more.
+    pub(crate) fn watch(&mut self, watch: Option<Watch>) {
+        let watch = watch.filter(|_| !self.is_own());
+        self.watched = watch.map(|watch| Box::new(Watched::new(watch)));
     }
 
     /// True if the router itself answers.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self.content, Content::Own(_))
+    }
+
+    /// All of it, if it is one of the router's own.
+    pub(crate) fn text(&self) -> Option<Bytes> {
+        let Content::Own(full) = &self.content else { return None };
+        let collected = full.clone().collect().now_or_never()?;
+        collected.ok().map(|whole| whole.to_bytes())
     }
 
     pub(crate) fn keep(&mut self, record: Box<Record>) {
@@ -98,16 +126,19 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = AnswerError;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match &mut self.content {
-            Content::Passed(answer) => Pin::new(answer).poll_frame(context),
+            Content::Passed(answer) => Pin::new(answer).poll_frame(context).map_err(BodyError::Answer),
             Content::Own(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
         };
+        if self.watched.as_mut().is_some_and(|watched| watched.is_over(polled.is_ready(), context)) {
+            return Poll::Ready(Some(Err(BodyError::Ended)));
+        }
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let (Some(data), Some(record)) = (frame.data_ref(), &mut self.record)
         {

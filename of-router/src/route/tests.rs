@@ -271,3 +271,36 @@ fn a_custom_domain_is_one_function() {
 fn go_custom() -> crate::customs::Custom {
     crate::customs::Custom { owner: "mallory".parse().unwrap(), service: "mallory-x".parse().unwrap(), proven: None }
 }
+
+#[test]
+fn connections_are_for_one_owner() {
+    let domain: Domain = "example.com".parse().unwrap();
+    let custom = crate::customs::Custom {
+        owner: "alice".parse().unwrap(),
+        service: "alice-shop".parse().unwrap(),
+        proven: None,
+    };
+    let customs: Customs = [("www.alice.com".to_owned(), custom)].into();
+    let is = |named, host| is_misdirected(&domain, &customs, named, host);
+    for (one, other) in [
+        ("alice.example.com", "bob.example.com"),
+        ("bob.example.com", "www.alice.com"),
+        ("alice.example.com", "system.example.com"),
+        ("alice.example.com", "auth.system.example.com"),
+        ("www.alice.com", "git.example.com"),
+        ("www.alice.com", "example.com"),
+    ] {
+        assert!(is(one, other) && is(other, one), "{one} {other}");
+    }
+    for (one, other) in [
+        ("alice.example.com", "alice.example.com"),
+        ("alice.example.com", "www.alice.com"),
+        ("system.example.com", "auth.system.example.com"),
+        ("git.example.com", "example.com"),
+        ("alice.example.com", "unknown.org"),
+        ("alice.example.com", "deep.alice.example.com"),
+        ("unknown.org", "other.org"),
+    ] {
+        assert!(!is(one, other) && !is(other, one), "{one} {other}");
+    }
+}

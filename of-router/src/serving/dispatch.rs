@@ -1,7 +1,7 @@
 //! Accepts connections and hands them to the workers in turn; swaps the configuration; ends all in order.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Clients;
 use super::connection::Conn;
-use super::door::Door;
+use super::door::{Door, Encrypted};
 use super::lane::Lane;
 use super::listen::steer_away;
 use super::owners::Owners;
 use super::worker::{self, Arrived, Worker};
 use crate::access_log::Log;
 use crate::handler::Router;
+use crate::hosts::Table;
 use crate::metrics::{Limit, Metrics};
 use crate::tls::Edge;
 use crate::{Change, Config, Listeners};
@@ -40,6 +41,8 @@ pub(crate) struct Common {
     pub(crate) owners: Owners,
     /// The certificates, where there is encryption.
     pub(crate) edge: Option<Arc<Edge>>,
+    /// The custom domains of the newest configuration.
+    pub(crate) customs: Mutex<Table>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -99,7 +102,7 @@ async fn arrive(listeners: &Listeners, slots: &Arc<Semaphore>) -> AtDoor {
         None => (listeners.plain.accept().await?, Door::Plain(None)),
         Some((edge, encrypted)) => tokio::select! {
             accepted = listeners.plain.accept() => (accepted?, Door::Plain(Some(edge.clone()))),
-            accepted = encrypted.accept() => (accepted?, Door::Encrypted(edge.clone())),
+            accepted = encrypted.accept() => (accepted?, Door::Encrypted(Encrypted::new(edge.clone()))),
         },
     };
     Ok((stream, client, door, place))

@@ -1,12 +1,14 @@
 //! How connections come in: with encryption or without.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
 
 use crate::reply::{self, Body};
-use crate::tls::{Edge, Plain};
+use crate::tls::{AcceptError, Edge, Plain};
 
 /// How a connection comes in.
 #[derive(Debug, Clone)]
@@ -14,7 +16,32 @@ pub(crate) enum Door {
     /// Without encryption; with an edge there is an encrypted door too, and most are sent there.
     Plain(Option<Arc<Edge>>),
     /// With it.
-    Encrypted(Arc<Edge>),
+    Encrypted(Encrypted),
+}
+
+/// The encrypted door, and the host that a client named there.
+#[derive(Debug, Clone)]
+pub(crate) struct Encrypted {
+    edge: Arc<Edge>,
+    named: OnceLock<Box<str>>,
+}
+
+impl Encrypted {
+    pub(crate) fn new(edge: Arc<Edge>) -> Self {
+        Self { edge, named: OnceLock::new() }
+    }
+
+    /// As [`Edge::accept`], and remembers the name.
+    pub(crate) async fn accept<S>(&self, stream: S) -> Result<Option<TlsStream<S>>, AcceptError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let accepted = self.edge.accept(stream).await?;
+        if let Some(name) = accepted.as_ref().and_then(|stream| stream.get_ref().1.server_name()) {
+            let _ = self.named.set(name.to_ascii_lowercase().into());
+        }
+        Ok(accepted)
+    }
 }
 
 impl Door {
@@ -29,15 +56,24 @@ impl Door {
             Plain::Serve => None,
             Plain::Challenge(text) => Some(reply::challenge(text)),
             Plain::Redirect(location) => Some(reply::moved(location)),
-            Plain::Unknown => Some(reply::text(StatusCode::NOT_FOUND, "There is no such host here.")),
+            Plain::Unknown => {
+                let answer = reply::text(StatusCode::NOT_FOUND, "There is no such host here.");
+                Some(reply::suited(answer, request.headers()))
+            }
         }
     }
 
     /// `Strict-Transport-Security` for an answer to this request, in place of what a function says: ours speaks for a
     /// host only as long as that is its own.
     pub(crate) fn strict<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
-        let Self::Encrypted(edge) = self else { return None };
-        edge.hsts(host(request)).cloned()
+        let Self::Encrypted(encrypted) = self else { return None };
+        encrypted.edge.hsts(host(request)).cloned()
+    }
+
+    /// The host that the connection was made for, where it is encrypted.
+    pub(crate) fn named(&self) -> Option<&str> {
+        let Self::Encrypted(encrypted) = self else { return None };
+        encrypted.named.get().map(|name| &**name)
     }
 }
 

@@ -13,7 +13,7 @@ mod store;
 use std::str::FromStr;
 
 pub(super) use challenges::Challenges;
-pub use issuer::Allowed;
+pub use issuer::{Allowed, Holder};
 pub(super) use issuer::{Issuer, Refusal};
 
 /// How a host is proven to be ours when its certificate is ordered on demand.

@@ -71,6 +71,8 @@ pub struct Acme {
     pub wait: Duration,
     /// `acme_orders_per_hour`: the most orders within an hour.
     pub orders_per_hour: u32,
+    /// `acme_owner_orders_per_hour`: the most orders within an hour for the hosts of one owner.
+    pub owner_orders_per_hour: u32,
     /// `acme_retry`: the wait after a host's first failure; each further one waits four times longer, up to 12 h.
     pub retry: Duration,
 }
@@ -160,6 +162,7 @@ impl Acme {
             challenges: vec![ChallengeKind::TlsAlpn01, ChallengeKind::Http01],
             wait: Duration::from_secs(20),
             orders_per_hour: 60,
+            owner_orders_per_hour: 10,
             retry: Duration::from_secs(60),
         }
     }
@@ -181,6 +184,7 @@ impl Acme {
         let dns_hook_timeout = reader.duration_or("acme_dns_hook_timeout", usual.dns_hook_timeout);
         let wait = reader.duration_or("acme_wait", usual.wait);
         let orders_per_hour = reader.or("acme_orders_per_hour", usual.orders_per_hour);
+        let owner_orders_per_hour = reader.or("acme_owner_orders_per_hour", usual.owner_orders_per_hour);
         let retry = reader.duration_or("acme_retry", usual.retry);
         let challenges: Vec<ChallengeKind> = challenges?;
         let dns_names = match (dns_names?, &dns_hook) {
@@ -201,6 +205,7 @@ impl Acme {
             challenges: if challenges.is_empty() { usual.challenges } else { challenges },
             wait: wait?,
             orders_per_hour: orders_per_hour?,
+            owner_orders_per_hour: owner_orders_per_hour?,
             retry: retry?,
             ..usual
         }))

@@ -120,6 +120,12 @@ impl Auth {
         key.sign(&claims(who, sid, host, seconds)).unwrap()
     }
 
+    /// The same, of a session that ends in so many seconds.
+    pub(crate) fn last_token(&self, who: &Identity, sid: &str, host: &str, seconds: i64) -> String {
+        let key = self.kept.lock().unwrap().keys[0].clone();
+        key.sign(&Claims { last: Some(now().saturating_add_signed(seconds)), ..claims(who, sid, host, 600) }).unwrap()
+    }
+
     pub(crate) fn api_token(&self, token: &str, who: &Identity, scopes: &[Scope]) {
         let entry = (format!("sid-of-{token}"), who.clone(), scopes.iter().copied().collect());
         self.kept.lock().unwrap().api_tokens.insert(token.to_owned(), entry);
@@ -166,7 +172,7 @@ impl Auth {
 pub(crate) fn claims(who: &Identity, sid: &str, host: &str, seconds: i64) -> Claims {
     let exp = now().saturating_add_signed(seconds);
     let (iss, aud, sub) = (ISSUER.into(), host.into(), who.subject());
-    Claims { iss, aud, sub, sid: sid.into(), iat: exp.min(now()) - 1, exp, who: who.clone() }
+    Claims { iss, aud, sub, sid: sid.into(), iat: exp.min(now()) - 1, exp, who: who.clone(), last: None }
 }
 
 async fn keys(State(auth): State<Auth>) -> Json<Jwks> {

@@ -47,8 +47,17 @@ impl Drop for Process {
     }
 }
 
+/// An address that is free. Not of the range that the system takes from for connections: a process listens there only
+/// in a moment, and those of other tests come and go.
 fn free() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    loop {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).unwrap();
+        let port = 10_000 + u16::from_le_bytes(random) % 20_000;
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
 
 impl Authority {
@@ -90,6 +99,25 @@ impl Authority {
         std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| log.lock().unwrap().push(line)));
         self.server = Some(Process(child));
         until("the authority answers", async || self.root().await.is_some()).await;
+    }
+
+    /// The name server that it asks.
+    pub(crate) fn name_server(&self) -> SocketAddr {
+        std::fs::read_to_string(self.folder.path().join("dns")).unwrap().parse().unwrap()
+    }
+
+    /// Puts a TXT record there.
+    pub(crate) async fn put_record(&self, host: &str, value: &str) {
+        let record = json!({"host": format!("{host}."), "value": value});
+        let put = sdk::http::client().post(format!("http://{}/set-txt", self.dns)).json(&record).send();
+        assert_eq!(put.await.unwrap().status(), 200);
+    }
+
+    /// Lets a host be at an address where nobody listens.
+    pub(crate) async fn points_elsewhere(&self, host: &str) {
+        let record = json!({"host": format!("{host}."), "addresses": ["127.9.9.9"]});
+        let put = sdk::http::client().post(format!("http://{}/add-a", self.dns)).json(&record).send();
+        assert_eq!(put.await.unwrap().status(), 200);
     }
 
     pub(crate) fn down(&mut self) {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use of_router::Listeners;
-use of_router::tls::{Allowed, Edge, Settings};
+use of_router::tls::{Allowed, Edge, Holder, Host, Settings};
+use of_router::{Config, Listeners};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
@@ -57,16 +57,31 @@ pub(crate) fn settings() -> Settings {
 
 /// Hosts that are known.
 pub(crate) fn known(hosts: &'static [&'static str]) -> Allowed {
-    Allowed::new(|host| std::future::ready(hosts.contains(&host.as_str())))
+    let holder = |host: Host| {
+        let owner = host.as_str().split('.').next().unwrap_or_default().to_owned();
+        hosts.contains(&host.as_str()).then_some(Holder::Owner(owner))
+    };
+    Allowed::new(move |host| std::future::ready(holder(host)))
 }
 
 impl Encrypted {
     pub(crate) async fn start(sockets: Sockets, settings: Settings, allowed: Allowed) -> Self {
+        Self::start_with(sockets, settings, allowed, |_, _| ()).await
+    }
+
+    /// The same, with more at the gateway or in the configuration.
+    pub(crate) async fn start_with(
+        sockets: Sockets,
+        settings: Settings,
+        allowed: Allowed,
+        change: impl FnOnce(&Gateway, &mut Config),
+    ) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let gateway = Gateway::start().await;
         gateway.deploy("alice-greet", "alice");
         let mut config = config(gateway.address);
         config.domain = DOMAIN.parse().unwrap();
+        change(&gateway, &mut config);
         let edge = Arc::new(Edge::new(settings, allowed).unwrap());
         let (plain, address) = (sockets.plain(), sockets.encrypted());
         let listeners = Listeners { plain: sockets.plain, encrypted: Some((edge.clone(), sockets.encrypted)) };
@@ -94,7 +109,9 @@ impl Encrypted {
         for host in ["alice", "bob", "carol", "deep.system", "system"] {
             builder = builder.resolve(&format!("{host}.{DOMAIN}"), self.address);
         }
-        builder = builder.resolve(DOMAIN, self.address);
+        for host in [DOMAIN, "www.alice.org", "shop.alice.org", "unproven.org", "www.bob.org"] {
+            builder = builder.resolve(host, self.address);
+        }
         change(builder).build().unwrap()
     }
 

@@ -24,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -149,8 +150,26 @@ async fn list(State(gateway): State<Gateway>) -> Response {
     Json(labels.iter().map(|(name, owner)| gateway.function(name, *owner)).collect::<Vec<_>>()).into_response()
 }
 
+/// Gives back what it gets, for as long as the connection stands.
+fn tunnel(mut request: Request) -> Response {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(hyper_util::rt::TokioIo::new(upgrade.await.unwrap()));
+        tokio::io::copy(&mut read, &mut write).await
+    });
+    let head = http::Response::builder().status(101).header("connection", "upgrade").header("upgrade", "websocket");
+    head.body(Body::empty()).unwrap()
+}
+
 async fn function(State(gateway): State<Gateway>, request: Request) -> Response {
     let target = request.uri().to_string();
+    if target.ends_with("/live") {
+        return tunnel(request);
+    }
+    if target.ends_with("/drip") {
+        let first = tokio_stream::once(Ok::<_, std::io::Error>("first"));
+        return Body::from_stream(first.chain(tokio_stream::pending())).into_response();
+    }
     gateway.reached.lock().unwrap().push(Reached { target: target.clone(), headers: request.headers().clone() });
     if target.ends_with("/slow") {
         std::future::pending::<()>().await;

@@ -21,6 +21,7 @@ fn claims() -> Claims {
         iat: NOW - 10,
         exp: NOW + 300,
         who,
+        last: None,
     }
 }
 

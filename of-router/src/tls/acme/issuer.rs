@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::crypto::CryptoProvider;
@@ -38,26 +38,35 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// The shortest one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
-type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Option<Holder>> + Send>>;
 
-/// Tells whether a host is one of ours, so that a certificate may be ordered for it.
+/// Whose a host is. Orders are limited for each owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// The platform's own: only the limit for all together counts.
+    Platform,
+    /// An owner's, by login.
+    Owner(String),
+}
+
+/// Tells whose a host is, if it is one of ours, so that a certificate may be ordered for it.
 #[derive(Clone)]
 pub struct Allowed(Arc<dyn Fn(Host) -> Answer + Send + Sync>);
 
 impl Allowed {
     /// Asks `question` about each host that has no certificate yet, and before a renewal. Strangers make names up, so
-    /// the answer should come from memory; one that takes more than five seconds is a no.
+    /// the answer should come from memory; `None` is a no, and so is one that takes more than five seconds.
     pub fn new<F, A>(question: F) -> Self
     where
         F: Fn(Host) -> A + Send + Sync + 'static,
-        A: Future<Output = bool> + Send + 'static,
+        A: Future<Output = Option<Holder>> + Send + 'static,
     {
         Self(Arc::new(move |host| Box::pin(question(host))))
     }
 
     /// No host but those of the settings.
     pub fn none() -> Self {
-        Self::new(|_| std::future::ready(false))
+        Self::new(|_| std::future::ready(None))
     }
 }
 
@@ -87,6 +96,7 @@ pub(crate) struct Issuer {
     stage: Stage,
     table: Arc<Table>,
     allowed: Allowed,
+    also: RwLock<Allowed>,
     counters: Arc<Counters>,
     pace: Mutex<Pace>,
     flights: Mutex<HashMap<Name, watch::Receiver<Progress>>>,
@@ -112,8 +122,14 @@ impl Issuer {
             stage: Stage { challenges, provider },
             table,
             allowed,
+            also: RwLock::new(Allowed::none()),
             counters,
-            pace: Mutex::new(Pace::new(settings.retry, settings.orders_per_hour, Instant::now())),
+            pace: Mutex::new(Pace::new(
+                settings.retry,
+                settings.orders_per_hour,
+                settings.owner_orders_per_hour,
+                Instant::now(),
+            )),
             flights: Mutex::default(),
             unknown: Mutex::default(),
             places: Semaphore::new(AT_ONCE),
@@ -129,10 +145,8 @@ impl Issuer {
     /// Sees to it that there is a certificate for `host`. Waits for the order, which goes on when the wait is over.
     pub(crate) async fn ensure(self: &Arc<Self>, host: &Host) -> Result<(), Refusal> {
         let name = self.name_for(host);
-        if matches!(name, Name::Exactly(_)) && !self.is_ours(host).await {
-            return Err(Refusal::Unknown);
-        }
-        let mut progress = self.order(&name)?;
+        let holder = self.holder_of(&name).await.ok_or(Refusal::Unknown)?;
+        let mut progress = self.order(&name, &holder)?;
         let ended = tokio::time::timeout(self.settings.wait, progress.wait_for(Option::is_some)).await;
         match ended {
             Ok(Ok(outcome)) => outcome.unwrap_or(Err(Refusal::NotNow)),
@@ -140,19 +154,44 @@ impl Issuer {
         }
     }
 
+    /// From now on these hosts are ours too, in place of those that were said so before.
+    pub(crate) fn also(&self, allowed: Allowed) {
+        *self.also.write().unwrap_or_else(PoisonError::into_inner) = allowed;
+    }
+
     /// True if `host` is one that certificates may be ordered for.
     pub(crate) async fn is_ours(&self, host: &Host) -> bool {
+        self.holder(host).await.is_some()
+    }
+
+    /// Whose `host` is, if certificates may be ordered for it.
+    async fn holder(&self, host: &Host) -> Option<Holder> {
         if self.settings.hosts.contains(host) || self.settings.dns_names.iter().any(|name| name.covers(host)) {
-            return true;
+            return Some(Holder::Platform);
         }
         if self.is_known_to_be_unknown(host, Instant::now()) {
-            return false;
+            return None;
         }
-        let answer = tokio::time::timeout(LOOKUP_LIMIT, (self.allowed.0)(host.clone())).await;
-        if answer != Ok(true) {
+        let also = self.also.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let asked = async {
+            match (self.allowed.0)(host.clone()).await {
+                None => (also.0)(host.clone()).await,
+                some => some,
+            }
+        };
+        let holder = tokio::time::timeout(LOOKUP_LIMIT, asked).await.ok().flatten();
+        if holder.is_none() {
             self.remember_unknown(host, Instant::now());
         }
-        answer == Ok(true)
+        holder
+    }
+
+    /// The same for a name. Those below one are ordered for the platform alone.
+    async fn holder_of(&self, name: &Name) -> Option<Holder> {
+        match name {
+            Name::Exactly(host) => self.holder(host).await,
+            Name::Below(_) => self.settings.dns_names.contains(name).then_some(Holder::Platform),
+        }
     }
 
     fn is_known_to_be_unknown(&self, host: &Host, now: Instant) -> bool {
@@ -179,12 +218,12 @@ impl Issuer {
     }
 
     /// Begins an order for `name`, or joins the one that is under way.
-    fn order(self: &Arc<Self>, name: &Name) -> Result<watch::Receiver<Progress>, Refusal> {
+    fn order(self: &Arc<Self>, name: &Name, holder: &Holder) -> Result<watch::Receiver<Progress>, Refusal> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = flights.get(name) {
             return Ok(progress.clone());
         }
-        let begun = self.pace.lock().unwrap_or_else(PoisonError::into_inner).begin(name, Instant::now());
+        let begun = self.pace.lock().unwrap_or_else(PoisonError::into_inner).begin(name, holder, Instant::now());
         let attempt = begun.map_err(|wait| {
             tracing::debug!(%name, seconds = wait.as_secs_f32(), "no certificate is ordered before this wait is over");
             Refusal::NotNow
@@ -279,13 +318,9 @@ impl Issuer {
             }
         }
         for name in wanted {
-            let ours = match &name {
-                Name::Exactly(host) => self.is_ours(host).await,
-                Name::Below(_) => self.settings.dns_names.contains(&name),
-            };
-            if ours {
+            if let Some(holder) = self.holder_of(&name).await {
                 // While it is under way or has to wait, this is looked at again and again, at little cost.
-                let _ = self.order(&name);
+                let _ = self.order(&name, &holder);
                 pause = pause.min(self.settings.retry);
             }
         }
