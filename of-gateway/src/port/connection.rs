@@ -108,8 +108,14 @@ fn http1_builder() -> http1::Builder {
 /// What is simple, which is most, is served the short way; from the first request on that is not, hyper goes on.
 async fn over_http1(client: Arc<Client>, stream: TcpStream) -> Option<StdStream> {
     let bounds = Bounds { head: MAX_PLAIN_HEAD, patience: Some(HEAD_TIMEOUT) };
-    let served =
-        upstream::serve(stream, Bytes::new(), bounds, client.closing().watch(), |request| answer(&client, request));
+    let asked = async |request| {
+        let mut response = answer(&client, request).await;
+        if client.closing().has_begun() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    };
+    let served = upstream::serve(stream, Bytes::new(), bounds, client.closing().watch(), asked);
     match served.await {
         Ok(Served::Over) => None,
         Ok(Served::Stopped(stream)) => stream.into_std().ok(),
