@@ -1,6 +1,7 @@
 //! `/function/NAME/…`: one call, synchronous, to wherever the function runs. The queue's worker comes this way too.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ use http_body_util::Either;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{Instrument as _, Span};
-use upstream::{ClientBody, ForwardError, Limits, is_upgrade, strip_hop_by_hop, try_forward};
+use upstream::{ClientBody, ForwardError, Limits, forward, is_upgrade, strip_hop_by_hop};
 
 use crate::answer::text;
 use crate::app::App;
@@ -49,7 +50,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 pub(crate) async fn sync(
     app: &Arc<App>,
     target: &str,
-    request: Request<ClientBody>,
+    request: Box<Request<ClientBody>>,
     peer: &HeaderValue,
 ) -> Response<Reply> {
     let target = FunctionRef::parse(target);
@@ -69,7 +70,9 @@ pub(crate) async fn sync(
     let marks = Marks::stamp(request.headers_mut(), peer);
     let request_type = request.headers().get(CONTENT_TYPE).cloned();
     let span = span(&function.id, marks.call_id.to_str().unwrap_or_default());
-    let mut response = call(app, &function, request).instrument(span).await;
+    // Pinned before it is wrapped, which would move it.
+    let call = pin!(call(app, &function, request));
+    let mut response = call.instrument(span).await;
     fall_back_on_type(&mut response, request_type);
     marks.put_on(response.headers_mut());
     response
@@ -87,7 +90,7 @@ pub(crate) async fn call(app: &Arc<App>, function: &Function, request: Request<P
         Backend::Containers(containers) => to_container(app, &function.id, containers, request).await,
         Backend::Platform(platform) => {
             let request = request.map(|body| body.boxed(app.config.max_body));
-            in_process(platform, request).await.map(Either::Right)
+            Box::pin(in_process(platform, request)).await.map(Either::Right)
         }
     };
     timer.watch(response)
@@ -125,7 +128,8 @@ async fn to_container(
         };
         tunnel = Some(room);
     }
-    let (mut request, sender) = streamed(request, max_body, limit);
+    let (request, sender) = streamed(request, max_body, limit);
+    let mut request = Some(request);
     let mut tries = Tries::default();
     loop {
         let InFlight { container, claim } = match replica(app, id, containers).await {
@@ -134,23 +138,20 @@ async fn to_container(
         };
         let replica = claim.replica();
         let limits = Limits { head: limit, pause: limit };
-        let unanswered =
-            match try_forward(&container, request, claim.with_tunnel(tunnel.take()), limits, &app.closing).await {
-                Ok(response) => {
-                    replica.answered();
-                    return response.map(Either::Left);
-                }
-                Err(unanswered) => sender.judge(*unanswered),
-            };
-        if is_of_the_replica(&unanswered.error) {
+        let guard = claim.with_tunnel(tunnel.take());
+        let error = match forward(&container, &mut request, guard, limits, &app.closing).await {
+            Ok(response) => {
+                replica.answered();
+                return response.map(Either::Left);
+            }
+            Err(error) => sender.judge(error),
+        };
+        if is_of_the_replica(&error) {
             replica.failed();
         }
-        match unanswered.unsent {
-            Some(unsent) if tries.again(app.config.scaling.hold).await => request = unsent,
-            _ => {
-                tracing::warn!(function = %id, ?call_id, error = %Chain(&unanswered.error), "A call got no answer.");
-                return unanswered_response(max_body, &unanswered.error).map(Either::Right);
-            }
+        if request.is_none() || !Box::pin(tries.again(app.config.scaling.hold)).await {
+            tracing::warn!(function = %id, ?call_id, error = %Chain(&error), "A call got no answer.");
+            return unanswered_response(max_body, &error).map(Either::Right);
         }
     }
 }
@@ -181,7 +182,7 @@ async fn replica(app: &Arc<App>, id: &FunctionId, containers: &Containers) -> Re
     match containers.choose() {
         Ok(in_flight) => Ok(in_flight),
         Err(NoReplica::Full) => Err(full(id)),
-        Err(NoReplica::NotReady) => scaling::wake(app, id).await.map_err(|reason| match reason {
+        Err(NoReplica::NotReady) => Box::pin(scaling::wake(app, id)).await.map_err(|reason| match reason {
             NotWoken::Full => full(id),
             NotWoken::Because(sentence) => internal(StatusCode::SERVICE_UNAVAILABLE, &sentence),
         }),
@@ -203,7 +204,7 @@ fn full(id: &FunctionId) -> Response<Body> {
 fn is_of_the_replica(error: &ForwardError) -> bool {
     match error {
         ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Timeout(_) => true,
-        ForwardError::TooLong | ForwardError::ClientGone | ForwardError::Unasked => false,
+        ForwardError::TooLong | ForwardError::ClientGone | ForwardError::Unasked | ForwardError::Gone => false,
     }
 }
 
@@ -217,6 +218,7 @@ fn unanswered_response(max_body: u64, error: &ForwardError) -> Response<Body> {
         ForwardError::Connect { .. } => "the function takes no connections".to_owned(),
         ForwardError::Broken(_) => "the function broke the connection before it answered".to_owned(),
         ForwardError::Timeout(limit) => format!("the function did not answer within {limit:?}"),
+        ForwardError::Gone => "the call was passed on before".to_owned(),
         ForwardError::Unasked => "the function changed the protocol unasked".to_owned(),
     };
     internal(StatusCode::BAD_GATEWAY, &sentence)

@@ -43,7 +43,7 @@ const CALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 pub(crate) async fn dispatch(
     app: &Arc<App>,
     management: &Router,
-    request: Request<ClientBody>,
+    request: Box<Request<ClientBody>>,
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Reply> {
@@ -57,10 +57,11 @@ pub(crate) async fn dispatch(
 async fn answer(
     app: &Arc<App>,
     management: &Router,
-    request: Request<ClientBody>,
+    request: Box<Request<ClientBody>>,
     peer: &HeaderValue,
     caller: &Caller,
 ) -> Response<Reply> {
+    // What is rare is on the heap: its room would be moved about with every call.
     let uri = request.uri().clone();
     if let Some(refusal) = caller.refusal(app, uri.path()).await {
         return own(refusal);
@@ -72,9 +73,9 @@ async fn answer(
         return invoke::sync(app, target, request, peer).await;
     }
     if let Some(target) = uri.path().strip_prefix("/async-function/").filter(|_| request.method() != Method::DELETE) {
-        return own(enqueue::enqueue(app, target, request, peer, caller).await);
+        return own(Box::pin(enqueue::enqueue(app, target, *request, peer, caller)).await);
     }
-    match management.clone().oneshot(request.map(Body::new)).await {
+    match Box::pin(management.clone().oneshot(request.map(Body::new))).await {
         Ok(response) => own(response),
         Err(never) => match never {},
     }

@@ -13,7 +13,7 @@ use http::Request;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{Either, Limited};
 use queue::BodyStream;
-use upstream::{Answer, ClientBody, ForwardError, Inbound, InboundError, Unanswered, Upstream};
+use upstream::{Answer, ClientBody, ForwardError, Inbound, InboundError, Upstream};
 
 use crate::functions::Claim;
 
@@ -64,11 +64,11 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// That there was no answer in time says nothing about the container if it was still waiting for the request.
-    pub(crate) fn judge(&self, unanswered: Unanswered<Outbound>) -> Unanswered<Outbound> {
+    pub(crate) fn judge(&self, error: ForwardError) -> ForwardError {
         let slow = self.awaited.as_ref().is_some_and(|awaited| awaited.load(Ordering::Relaxed));
-        match unanswered.error {
-            ForwardError::Timeout(_) if slow => ForwardError::ClientGone.into(),
-            _ => unanswered,
+        match error {
+            ForwardError::Timeout(_) if slow => ForwardError::ClientGone,
+            error => error,
         }
     }
 }

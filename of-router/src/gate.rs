@@ -4,17 +4,17 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use sdk::access::Access;
 use sdk::gateway::Gateway;
-use sdk::id::{Owner, ServiceName};
+use sdk::id::ServiceName;
 use sdk::identity::{Identity, IdentityKey};
 use secrecy::SecretString;
 
 use crate::access::{self, Decision, Need, answers};
 use crate::auth::cache::Cache;
 use crate::auth::{Auth, Digest, Said, credential};
+use crate::callee::Callee;
 use crate::config::Config;
 use crate::customs;
 use crate::domain::{self, Domain};
@@ -22,6 +22,7 @@ use crate::hosts::Hosts;
 use crate::metrics::AuthDecision;
 use crate::outside::{Border, Side};
 use crate::ownership::{Ownership, Verdict};
+use crate::passage::{Again, Passage, To, target};
 use crate::reply::{self, Body};
 use crate::route::{self, Refusal, Route, Target};
 use crate::serving::Common;
@@ -35,38 +36,8 @@ const MAX_TOLD: usize = 10_000;
 /// The function behind the dashboard.
 const DASHBOARD: &str = "system-dashboard";
 
-/// The service that a request goes on to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum To {
-    Gateway,
-    Git,
-    Auth,
-}
-
-/// A request that goes on.
-#[derive(Debug)]
-pub(crate) struct Passage {
-    pub(crate) to: To,
-    pub(crate) target: Uri,
-    /// The host that it was sent to, as the one behind is told.
-    pub(crate) host: HeaderValue,
-    pub(crate) border: Border,
-    /// Whose function it is for, if it is for one.
-    pub(crate) owner: Option<Owner>,
-    /// The function that it is for.
-    pub(crate) function: Option<ServiceName>,
-}
-
 /// An answer of the router's own. Where it is about who calls, an [`AuthDecision`] is among its extensions.
-type Refused = Box<Response<Body>>;
-
-impl Passage {
-    /// How it was decided whether the caller may call.
-    pub(crate) fn decision(&self) -> Option<AuthDecision> {
-        let public = self.function.is_some().then_some(AuthDecision::Public);
-        if self.border.caller.is_some() { Some(AuthDecision::Allowed) } else { public }
-    }
-}
+pub(crate) type Refused = Box<Response<Body>>;
 
 /// Decides on requests.
 #[derive(Debug)]
@@ -85,6 +56,15 @@ struct SigningIn {
     secure: bool,
     payload_secret: SecretString,
     told: Cache<(Digest, ServiceName), Arc<HeaderMap>>,
+}
+
+/// Where a request goes on.
+struct Way {
+    to: To,
+    path: String,
+    border: Border,
+    /// Until when the whole host's requests with this first part of the path may go there without another look.
+    until: Option<Instant>,
 }
 
 /// A request's head.
@@ -143,45 +123,43 @@ impl Gate {
         }
         let route = route::decide(&self.domain, &customs, &host, uri.path());
         let route = route.map_err(|refusal| refuse(&refusal, &shown))?;
-        let (owner, function) = match &route {
-            Route::Function(target) => (Some(target.owner.clone()), Some(target.service.clone())),
-            _ => (None, None),
+        let callee = match &route {
+            Route::Function(target) => Some(Callee::new(target.owner.clone(), target.service.clone())),
+            _ => None,
         };
         let head = Head { method, uri, headers, host, shown: &shown };
-        let (to, path, border) = self.follow(&head, route).await?;
-        let target = target(&path, uri.query());
+        let Way { to, path, border, until } = self.follow(&head, route).await?;
+        let target = target([&path, ""], uri.query());
         let target =
             target.ok_or_else(|| said(reply::text(StatusCode::BAD_REQUEST, "The address is not well-formed.")))?;
         let host = if to == To::Auth { head.plain_host() } else { sent };
-        Ok(Passage { to, target, host, border, owner, function })
+        let again = until.map(|until| Again { until, host: head.host });
+        Ok(Passage { to, target, host, border, callee, again })
     }
 
-    async fn follow(&self, head: &Head<'_>, route: Route) -> Result<(To, String, Border), Refused> {
+    async fn follow(&self, head: &Head<'_>, route: Route) -> Result<Way, Refused> {
         let path = || head.uri.path().to_owned();
         let nothing = || said(reply::not_found(head.shown, head.uri.path()));
         match route {
             Route::Health => Err(said(reply::text(StatusCode::OK, "OK"))),
             Route::About => Err(said(reply::about(self.domain.as_str(), head.shown))),
-            Route::Git if self.has_git => Ok((To::Git, path(), Border::of(Side::Git))),
-            Route::Auth if self.signing_in.is_some() => Ok((To::Auth, path(), Border::of(Side::Auth))),
+            Route::Git if self.has_git => Ok(Way::new(To::Git, path(), Border::of(Side::Git))),
+            Route::Auth if self.signing_in.is_some() => Ok(Way::new(To::Auth, path(), Border::of(Side::Auth))),
             Route::Git | Route::Auth => Err(nothing()),
-            Route::Event { path } => Ok((To::Gateway, path, Border::of(Side::Function))),
+            Route::Event { path } => Ok(Way::new(To::Gateway, path, Border::of(Side::Function))),
             Route::Dashboard { path } => {
                 let service = DASHBOARD.parse().map_err(|_| nothing())?;
                 let border = self.check(head, Need::Person, &head.host, true, &service, "").await?;
-                Ok((To::Gateway, path, border))
+                Ok(Way::new(To::Gateway, path, border))
             }
-            Route::Function(target) => {
-                let border = self.function(head, &target).await?;
-                Ok((To::Gateway, target.path, border))
-            }
+            Route::Function(target) => self.function(head, target).await,
         }
     }
 
-    async fn function(&self, head: &Head<'_>, target: &Target) -> Result<Border, Refused> {
+    async fn function(&self, head: &Head<'_>, target: Target) -> Result<Way, Refused> {
         let nothing = || said(reply::not_found(head.shown, head.uri.path()));
-        let facts = match self.ownership.check(&target.owner, &target.service).await {
-            Verdict::Yes(facts) => facts,
+        let (facts, until) = match self.ownership.check(&target.owner, &target.service).await {
+            Verdict::Yes { facts, until } => (facts, until),
             Verdict::No => return Err(nothing()),
             Verdict::Unclear => return Err(said(reply::unclear())),
         };
@@ -192,13 +170,17 @@ impl Gate {
         }
         // A public function pays nothing for sessions: nobody is looked up, and it is told nobody.
         let role = match facts.access {
-            Access::Public => return Ok(Border::of(Side::Function)),
+            Access::Public => {
+                let until = until.filter(|_| target.is_by_first_part());
+                return Ok(Way { until, ..Way::new(To::Gateway, target.path, Border::of(Side::Function)) });
+            }
             other => other.role().unwrap_or(sdk::identity::Role::Owner),
         };
         // At a custom domain a token is one for the owner's own host.
         let home = format!("{}.{}", target.owner, self.domain);
         let need = Need::Role(role, owner);
-        self.check(head, need, &home, target.at_home, &target.service, target.owner.as_str()).await
+        let border = self.check(head, need, &home, target.at_home, &target.service, target.owner.as_str()).await?;
+        Ok(Way::new(To::Gateway, target.path, border))
     }
 
     /// Lets a caller through who has what is needed. `host` is the one that tokens have to be for.
@@ -239,6 +221,12 @@ impl Gate {
             }
             _ => Err(closed(AuthDecision::SignIn, answers::not_here())),
         }
+    }
+}
+
+impl Way {
+    fn new(to: To, path: String, border: Border) -> Self {
+        Self { to, path, border, until: None }
     }
 }
 
@@ -291,13 +279,4 @@ fn the_host(uri: &Uri, headers: &HeaderMap, version: Version) -> Option<HeaderVa
         (Some(authority), None) if version > Version::HTTP_11 => HeaderValue::from_str(authority.as_str()).ok(),
         (Some(_), None) => None,
     }
-}
-
-/// The target for the service behind: the path that was decided on and the query as it came.
-fn target(path: &str, query: Option<&str>) -> Option<Uri> {
-    let text = match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    PathAndQuery::try_from(text).ok().map(Uri::from)
 }

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use upstream::{ClientBody, ForwardError, Inbound, Limits, Upstream, forward};
 
 use crate::config::{self, Config};
-use crate::gate::{Gate, Passage, To};
+use crate::gate::{Gate, Refused};
 use crate::metrics::Limit;
 use crate::outside::{self, Arrival};
+use crate::passage::{Passage, To};
 use crate::reply::{self, Body, Held, Received};
 use crate::serving::lane::Lane;
 use crate::serving::owners::{Ticket, TooMany};
@@ -33,10 +34,17 @@ const MAX_AUTH_BODY: u64 = 64 * 1024;
 #[derive(Debug)]
 struct Behind {
     /// One for each worker.
-    pools: Vec<Arc<Upstream<Received>>>,
-    host: HeaderValue,
+    ways: Vec<WayThere>,
     limits: Limits,
     max_body: u64,
+}
+
+/// A worker's own connections to a service, and its own copy of the service's host: counting references to one that workers
+/// share would cost each request.
+#[derive(Debug)]
+struct WayThere {
+    pool: Arc<Upstream<Received>>,
+    host: HeaderValue,
 }
 
 /// Everything that requests share under one configuration.
@@ -62,9 +70,12 @@ pub(crate) struct Call<'a> {
 impl Behind {
     fn new(url: &url::Url, limits: Limits, max_body: u64, workers: usize) -> anyhow::Result<Self> {
         let authority = config::authority(url)?;
-        let host = HeaderValue::from_str(&authority)?;
-        let pools = (0..workers).map(|_| Upstream::new(authority.clone(), UPSTREAM_IDLE)).collect();
-        Ok(Self { pools, host, limits, max_body })
+        let way = |_| {
+            let host = HeaderValue::from_str(&authority)?;
+            Ok(WayThere { pool: Upstream::new(authority.clone(), UPSTREAM_IDLE), host })
+        };
+        let ways = (0..workers).map(way).collect::<anyhow::Result<_>>()?;
+        Ok(Self { ways, limits, max_body })
     }
 }
 
@@ -83,7 +94,7 @@ impl Router {
         let auth = config.auth_url.as_ref();
         let auth = auth.map(|url| Behind::new(url, limits(AUTH_TIMEOUT), MAX_AUTH_BODY, workers));
         Ok(Self {
-            scheme: HeaderValue::from_str(&config.public_scheme)?,
+            scheme: HeaderValue::from_static(if config.public_scheme == "https" { "https" } else { "http" }),
             gateway,
             git: git.transpose()?,
             auth: auth.transpose()?,
@@ -96,16 +107,16 @@ impl Router {
 
     /// Closes a worker's idle connections to the services behind.
     pub(crate) fn sweep(&self, worker: usize) {
-        self.gateway.pools[worker].sweep();
-        self.git.iter().chain(&self.auth).for_each(|behind| behind.pools[worker].sweep());
+        self.gateway.ways[worker].pool.sweep();
+        self.git.iter().chain(&self.auth).for_each(|behind| behind.ways[worker].pool.sweep());
     }
 
     /// Answers a request whose head is in order.
-    pub(crate) async fn answer(&self, request: Request<ClientBody>, call: &mut Call<'_>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Box<Request<ClientBody>>, call: &mut Call<'_>) -> Response<Body> {
         if let Some(answer) = call.record.slot.door.sent_away(&request).await {
             return answer;
         }
-        let passage = match self.gate.admit(&request, call.record.slot.door.named()).await {
+        let mut passage = match self.passage(&request, call).await {
             Ok(passage) => passage,
             Err(answer) => {
                 answer.extensions().get().into_iter().for_each(|decision| call.lane.shard().auth(*decision));
@@ -122,21 +133,31 @@ impl Router {
         let Some(behind) = behind else {
             return reply::text(StatusCode::NOT_FOUND, "There is nothing here.");
         };
-        call.record.owner.clone_from(&passage.owner);
-        call.record.function.clone_from(&passage.function);
+        call.record.callee.clone_from(&passage.callee);
         call.record.user = passage.border.login();
-        let border = passage.border.clone();
-        let mut response = self.pass_on(behind, passage, request, call).await;
-        border.let_out(response.headers_mut());
-        response.body_mut().watch(border.watch);
+        let mut response = self.pass_on(behind, &mut passage, request, call).await;
+        passage.border.let_out(response.headers_mut());
+        response.body_mut().watch(passage.border.watch);
         response
+    }
+
+    /// Where a request may go. Most go where one went just before.
+    async fn passage(&self, request: &Request<ClientBody>, call: &Call<'_>) -> Result<Passage, Refused> {
+        let named = call.record.slot.door.named();
+        if let Some(passage) = call.lane.recall.find(request, named, call.record.began) {
+            return Ok(passage);
+        }
+        // On the heap: its room would be moved about with every request.
+        let passage = Box::pin(self.gate.admit(request, named)).await?;
+        call.lane.recall.keep(request, &passage);
+        Ok(passage)
     }
 
     async fn pass_on(
         &self,
         behind: &Behind,
-        passage: Passage,
-        request: Request<ClientBody>,
+        passage: &mut Passage,
+        request: Box<Request<ClientBody>>,
         call: &mut Call<'_>,
     ) -> Response<Body> {
         let ticket = match self.admit(call) {
@@ -149,7 +170,7 @@ impl Router {
             call.lane.shard().limit(Limit::Body);
             return reply::too_long(behind.max_body);
         }
-        parts.uri = passage.target;
+        parts.uri = std::mem::take(&mut passage.target);
         let ending = passage.border.tunnel(&parts.headers, &self.shutdown);
         let slot = call.record.slot.clone();
         let encrypted = HeaderValue::from_static("https");
@@ -161,23 +182,21 @@ impl Router {
             call_id: &call.record.call_id,
             border: &passage.border,
         };
-        outside::replace(&mut parts.headers, &arrival, behind.host.clone());
-        let request = Request::from_parts(parts, Received::new(body, call.record.received.clone()));
+        let way = &behind.ways[call.lane.index];
+        outside::replace(&mut parts.headers, &arrival, way.host.clone());
+        let mut request = Some(Request::from_parts(parts, Received::new(body, call.record.received.clone())));
         let held = Held { _slot: slot, _ticket: ticket, _ending: ending.clone() };
         let shutdown = ending.as_ref().map_or(&self.shutdown, |ending| ending.token());
-        match forward(&behind.pools[call.lane.index], request, held, behind.limits, shutdown).await {
+        match forward(&way.pool, &mut request, held, behind.limits, shutdown).await {
             Ok(response) => response.map(Body::passed),
             Err(error) => failed(&error, call, behind.max_body),
         }
     }
 
     /// A place among the requests to the owner's functions, if it goes to one.
-    fn admit(&self, call: &mut Call<'_>) -> Result<Option<Ticket>, Duration> {
-        let Some(owner) = &call.record.owner else { return Ok(None) };
-        let owners = &call.lane.common.owners;
-        let state = owners.state(owner.as_str());
-        let admitted = owners.admit(&state, &self.serving, call.record.began);
-        call.record.owner_state = Some(state);
+    fn admit(&self, call: &Call<'_>) -> Result<Option<Ticket>, Duration> {
+        let Some(callee) = &call.record.callee else { return Ok(None) };
+        let admitted = call.lane.common.owners.admit(callee, &self.serving, call.record.began);
         admitted.map(Some).map_err(|reason| {
             let (limit, wait) = match reason {
                 TooMany::Rate(wait) => (Limit::OwnerRate, wait),

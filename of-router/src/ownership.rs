@@ -65,7 +65,11 @@ pub(crate) enum Word {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The function is the owner's.
-    Yes(Arc<Facts>),
+    Yes {
+        facts: Arc<Facts>,
+        /// Until when the gateway's word counts; `None` where it was just given.
+        until: Option<Instant>,
+    },
     /// It is not there, or somebody else's.
     No,
     /// Nobody knows, so no.
@@ -100,36 +104,36 @@ impl Ownership {
     /// Whether `service` is a function of `owner`.
     pub(crate) async fn check(&self, owner: &Owner, service: &ServiceName) -> Verdict {
         match self.word(service).await {
-            Word::Owned(facts) if facts.login == owner.as_str() => Verdict::Yes(facts),
-            Word::Owned(_) | Word::Nobody => Verdict::No,
-            Word::Unclear => Verdict::Unclear,
+            (Word::Owned(facts), until) if facts.login == owner.as_str() => Verdict::Yes { facts, until },
+            (Word::Owned(_) | Word::Nobody, _) => Verdict::No,
+            (Word::Unclear, _) => Verdict::Unclear,
         }
     }
 
-    async fn word(&self, service: &ServiceName) -> Word {
+    async fn word(&self, service: &ServiceName) -> (Word, Option<Instant>) {
         let mut asking = match self.known_or_ask(service) {
-            Ok(word) => return word,
+            Ok((word, until)) => return (word, Some(until)),
             Err(asking) => asking,
         };
         // The one who asks may not live to tell; then nobody knows.
         let answer = asking.wait_for(Option::is_some).await;
-        answer.ok().and_then(|word| word.clone()).unwrap_or(Word::Unclear)
+        (answer.ok().and_then(|word| word.clone()).unwrap_or(Word::Unclear), None)
     }
 
-    /// What is known, or the question that is under way.
-    fn known_or_ask(&self, service: &ServiceName) -> Result<Word, watch::Receiver<Option<Word>>> {
+    /// What is known and until when, or the question that is under way.
+    fn known_or_ask(&self, service: &ServiceName) -> Result<(Word, Instant), watch::Receiver<Option<Word>>> {
         let mut entries = self.entries();
+        let now = Instant::now();
         match entries.get(service) {
-            Some(Entry::Known { word, until }) if *until > Instant::now() => return Ok(word.clone()),
+            Some(Entry::Known { word, until }) if *until > now => return Ok((word.clone(), *until)),
             Some(Entry::Asking(asking)) => return Err(asking.clone()),
             _ => {}
         }
         if entries.len() >= MAX_KNOWN {
-            let now = Instant::now();
             entries.retain(|_, entry| !matches!(entry, Entry::Known { until, .. } if *until <= now));
         }
         if entries.len() >= MAX_KNOWN {
-            return Ok(Word::Unclear);
+            return Ok((Word::Unclear, now));
         }
         let (tell, asking) = watch::channel(None);
         entries.insert(service.clone(), Entry::Asking(asking.clone()));

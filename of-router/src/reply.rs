@@ -108,7 +108,7 @@ pub(crate) fn failed(error: &ForwardError, limit: u64) -> Response<Body> {
         }
         ForwardError::TooLong => too_long(limit),
         ForwardError::ClientGone => text(StatusCode::REQUEST_TIMEOUT, "The request did not come to its end in time."),
-        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked => {
+        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked | ForwardError::Gone => {
             text(StatusCode::BAD_GATEWAY, "The service behind this address gave no answer.")
         }
     }

@@ -28,6 +28,10 @@ const AUTH_FOLDERS: [&str; 5] = ["login", "tokens", "device", "api", "static"];
 const GIT_PAGES: [&str; 4] = ["/login", "/login/continue", "/login/oauth/authorize", "/logout"];
 /// and what is below these.
 const GIT_FOLDERS: [&str; 2] = [LINKS, "/static/"];
+/// The router's own health, at all hosts but custom domains; and how the name of a function at the gateway would end whose
+/// other paths are below that.
+const HEALTH: &str = "/healthz";
+const HEALTH_FUNCTION: &str = "-healthz";
 /// The git host's links, which let in who has them.
 const LINKS: &str = "/login/link/";
 
@@ -63,6 +67,14 @@ pub(crate) struct Target {
     pub(crate) proven: Option<OwnerId>,
 }
 
+impl Target {
+    /// Whether all well-formed paths that begin with the same part go to the same function, with what follows that part.
+    pub(crate) fn is_by_first_part(&self) -> bool {
+        // At a custom domain the first part is the function's; and one path is the router's own.
+        self.at_home && !self.service.as_str().ends_with(HEALTH_FUNCTION)
+    }
+}
+
 /// Why a request goes nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -89,10 +101,10 @@ pub(crate) fn decide(domain: &Domain, customs: &Customs, host: &str, path: &str)
             return Err(Refusal::Unknown);
         }
         let (owner, service) = (custom.owner.clone(), custom.service.clone());
-        let path = format!("/function/{service}{path}");
+        let path = at_gateway(&service, path);
         return Ok(Route::Function(Target { owner, service, path, at_home: false, proven: custom.proven.clone() }));
     }
-    if path == "/healthz" {
+    if path == HEALTH {
         return Ok(Route::Health);
     }
     match place {
@@ -186,12 +198,17 @@ fn function(label: &str, path: &str) -> Result<Route, Refusal> {
     if sdk::reserved::is_function(&service) {
         return Err(Refusal::Unknown);
     }
-    let path = format!("/function/{service}{rest}");
+    let path = at_gateway(&service, rest);
     Ok(Route::Function(Target { owner, service, path, at_home: true, proven: None }))
 }
 
+/// A function's path at the gateway.
+pub(crate) fn at_gateway(service: &ServiceName, rest: &str) -> String {
+    format!("/function/{service}{rest}")
+}
+
 /// The first part of a path and the rest, which is empty or begins with a slash.
-fn first_part(path: &str) -> (&str, &str) {
+pub(crate) fn first_part(path: &str) -> (&str, &str) {
     let rest = &path[1..];
     rest.split_at(rest.find('/').unwrap_or(rest.len()))
 }

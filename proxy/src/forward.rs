@@ -8,6 +8,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use crate::headers::{is_upgrade, strip_hop_by_hop, take_trailers, takes_trailers
 use crate::inbound::InboundError;
 use crate::pool::Upstream;
 use crate::tunnel;
-use crate::wire::{self, Failed};
+use crate::wire::{self, Failed, Wire};
 
 /// How many pooled connections may turn out dead before a new one is made.
 const DEAD_CONNECTIONS: usize = 4;
@@ -59,31 +60,92 @@ pub enum ForwardError {
     /// The client stopped sending.
     #[error("the client did not send its request to the end")]
     ClientGone,
-}
-
-/// A request that got no answer.
-#[derive(Debug)]
-pub struct Unanswered<B> {
-    /// Why.
-    pub error: ForwardError,
-    /// The request itself, if the server saw nothing of it: it may be sent to another one.
-    pub unsent: Option<Request<B>>,
-}
-
-impl<B> From<ForwardError> for Unanswered<B> {
-    fn from(error: ForwardError) -> Self {
-        Self { error, unsent: None }
-    }
+    /// There is no request: it was sent before.
+    #[error("the request was sent before")]
+    Gone,
 }
 
 /// Sends a request, whose target has to be in origin form, and returns the answer when its head is there.
 /// `guard` is dropped when the answer or the tunnel has ended. Dropping the future or the answer cancels the request.
 ///
+/// The request is taken out of its place. It is there again when the server saw nothing of it: it may be sent to another one.
+///
 /// # Errors
 /// When there is no answer; nothing was sent to the client then.
 pub async fn forward<B, G>(
     upstream: &Arc<Upstream<B>>,
-    request: Request<B>,
+    place: &mut Option<Request<B>>,
+    guard: G,
+    limits: Limits,
+    shutdown: &CancellationToken,
+) -> Result<Response<Answer<B, G>>, ForwardError>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    G: Send + 'static,
+{
+    let Some(request) = place else { return Err(ForwardError::Gone) };
+    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut *request));
+    let trailers = takes_trailers(request.headers());
+    strip_hop_by_hop(request.headers_mut());
+    if trailers {
+        take_trailers(request.headers_mut());
+    }
+    *request.version_mut() = Version::HTTP_11;
+    if client.is_some() || !wire::is_short(request) {
+        // On the heap: its room would be moved about with every request that goes the short way.
+        return Box::pin(at_length(upstream, place, client, guard, limits, shutdown)).await;
+    }
+    let now = Instant::now();
+    let deadline = now.checked_add(limits.head).unwrap_or(now + FAR);
+    let wire = match upstream.take_wire(now) {
+        Some(wire) => wire,
+        None => Box::pin(connect(upstream, place, limits.head, deadline)).await?,
+    };
+    let Some(request) = place else { return Err(ForwardError::Gone) };
+    let exchanged = wire.exchange(request, upstream, deadline).await;
+    *place = None;
+    let mut response = exchanged.map_err(|failed| match failed {
+        Failed::Server(error) => ForwardError::Broken(error.into()),
+        Failed::Body(error) => judge(error),
+        Failed::Late => ForwardError::Timeout(limits.head),
+    })?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ForwardError::Unasked);
+    }
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
+}
+
+/// A new connection for the short way: for requests that are written at once.
+async fn connect<B>(
+    upstream: &Upstream<B>,
+    place: &mut Option<Request<B>>,
+    limit: Duration,
+    deadline: Instant,
+) -> Result<Wire, ForwardError> {
+    match timeout_at(deadline, upstream.connect_wire()).await {
+        Ok(made) => made.map_err(|source| unreachable(upstream, source)),
+        Err(_) => Err(too_late(place, limit)),
+    }
+}
+
+/// There is no time left for another server either.
+fn too_late<B>(place: &mut Option<Request<B>>, limit: Duration) -> ForwardError {
+    *place = None;
+    ForwardError::Timeout(limit)
+}
+
+fn unreachable<B>(upstream: &Upstream<B>, source: std::io::Error) -> ForwardError {
+    ForwardError::Connect { authority: upstream.authority().to_owned(), source }
+}
+
+/// The long way: by a connection with a task of its own, which reads and writes at the same time.
+async fn at_length<B, G>(
+    upstream: &Arc<Upstream<B>>,
+    place: &mut Option<Request<B>>,
+    client: Option<OnUpgrade>,
     guard: G,
     limits: Limits,
     shutdown: &CancellationToken,
@@ -93,42 +155,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     G: Send + 'static,
 {
-    try_forward(upstream, request, guard, limits, shutdown).await.map_err(|unanswered| unanswered.error)
-}
-
-/// Like [`forward`], but gives a request back that could not be sent at all.
-///
-/// # Errors
-/// When there is no answer; nothing was sent to the client then.
-pub async fn try_forward<B, G>(
-    upstream: &Arc<Upstream<B>>,
-    mut request: Request<B>,
-    guard: G,
-    limits: Limits,
-    shutdown: &CancellationToken,
-) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    G: Send + 'static,
-{
-    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
-    let trailers = takes_trailers(request.headers());
-    strip_hop_by_hop(request.headers_mut());
-    if trailers {
-        take_trailers(request.headers_mut());
-    }
-    *request.version_mut() = Version::HTTP_11;
-    if client.is_none() && wire::is_short(&request) {
-        return at_once(upstream, request, guard, limits).await;
-    }
-    let sent = tokio::time::timeout(limits.head, send(upstream, request)).await;
-    let sent = sent.unwrap_or_else(|_| Err(Box::new(ForwardError::Timeout(limits.head).into())));
-    let (sender, mut response) = sent.map_err(|mut unanswered| {
+    let sent = tokio::time::timeout(limits.head, send(upstream, place)).await;
+    if client.is_some() {
         // The client's half of an upgrade was taken out of the request: it would not be one any more.
-        unanswered.unsent.take_if(|_| client.is_some());
-        unanswered
-    })?;
+        *place = None;
+    }
+    let (sender, mut response) = sent.unwrap_or_else(|_| Err(too_late(place, limits.head)))?;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let server = switching.then(|| hyper::upgrade::on(&mut response));
     strip_hop_by_hop(response.headers_mut());
@@ -138,79 +170,36 @@ where
             tokio::spawn(tunnel::run(client, server, guard, shutdown.clone()));
             Ok(response.map(|_| Answer::empty()))
         }
-        (None, Some(_)) => Err(Box::new(ForwardError::Unasked.into())),
+        (None, Some(_)) => Err(ForwardError::Unasked),
         (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
     }
 }
 
-/// The short way, for a request that is written at once.
-async fn at_once<B, G>(
-    upstream: &Arc<Upstream<B>>,
-    request: Request<B>,
-    guard: G,
-    limits: Limits,
-) -> Result<Response<Answer<B, G>>, Box<Unanswered<B>>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let now = Instant::now();
-    let deadline = now.checked_add(limits.head).unwrap_or(now + FAR);
-    let wire = match upstream.take_wire(now) {
-        Some(wire) => wire,
-        None => match timeout_at(deadline, upstream.connect_wire()).await {
-            Ok(Ok(wire)) => wire,
-            Ok(Err(source)) => {
-                let error = ForwardError::Connect { authority: upstream.authority().to_owned(), source };
-                return Err(Box::new(Unanswered { error, unsent: Some(request) }));
-            }
-            Err(_) => return Err(Box::new(ForwardError::Timeout(limits.head).into())),
-        },
-    };
-    let mut response = wire.exchange(request, upstream, deadline).await.map_err(|failed| {
-        Box::new(Unanswered::from(match failed {
-            Failed::Server(error) => ForwardError::Broken(error.into()),
-            Failed::Body(error) => judge(error),
-            Failed::Late => ForwardError::Timeout(limits.head),
-        }))
-    })?;
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Box::new(ForwardError::Unasked.into()));
-    }
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
-    Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
-}
-
 async fn send<B>(
     upstream: &Upstream<B>,
-    mut request: Request<B>,
-) -> Result<(SendRequest<B>, Response<Incoming>), Box<Unanswered<B>>>
+    place: &mut Option<Request<B>>,
+) -> Result<(SendRequest<B>, Response<Incoming>), ForwardError>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     for _ in 0..DEAD_CONNECTIONS {
         let Some(mut sender) = upstream.take() else { break };
+        let Some(request) = place.take() else { return Err(ForwardError::Gone) };
         match sender.try_send_request(request).await {
             Ok(response) => return Ok((sender, response)),
             Err(mut error) => match error.take_message() {
                 // The server had closed it and nothing was written, so nothing can happen twice.
-                Some(unsent) => request = unsent,
-                None => return Err(Box::new(judge(error.into_error().into()).into())),
+                Some(unsent) => *place = Some(unsent),
+                None => return Err(judge(error.into_error().into())),
             },
         }
     }
-    let mut sender = match upstream.connect().await {
-        Ok(sender) => sender,
-        Err(source) => {
-            let error = ForwardError::Connect { authority: upstream.authority().to_owned(), source };
-            return Err(Box::new(Unanswered { error, unsent: Some(request) }));
-        }
-    };
+    let mut sender = upstream.connect().await.map_err(|source| unreachable(upstream, source))?;
+    let Some(request) = place.take() else { return Err(ForwardError::Gone) };
     match sender.try_send_request(request).await {
         Ok(response) => Ok((sender, response)),
-        Err(error) => Err(Box::new(judge(error.into_error().into()).into())),
+        Err(error) => Err(judge(error.into_error().into())),
     }
 }
 

@@ -14,7 +14,7 @@ mod wire;
 
 pub use answer::{Answer, AnswerError};
 pub use client_body::ClientBody;
-pub use forward::{ForwardError, Limits, Unanswered, forward, try_forward};
+pub use forward::{ForwardError, Limits, forward};
 pub use headers::{is_upgrade, strip_hop_by_hop};
 pub use inbound::{Inbound, InboundError};
 pub use pool::Upstream;

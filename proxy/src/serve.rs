@@ -65,7 +65,7 @@ pub async fn serve<S, A, F, B>(
 ) -> io::Result<Served<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    A: FnMut(Request<ClientBody>) -> F,
+    A: FnMut(Box<Request<ClientBody>>) -> F,
     F: Future<Output = Response<B>>,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -74,7 +74,7 @@ where
     let mut client = Client { stream, input: BytesMut::from(read), max_head: bounds.head, patience };
     loop {
         let request = match client.next(&mut stop).await? {
-            Next::Request(request) => *request,
+            Next::Request(request) => request,
             Next::Over => return Ok(Served::Over),
             Next::Stop => return Ok(Served::Stopped(client.stream)),
             Next::Other => return Ok(Served::Other(client.stream, client.input.freeze())),

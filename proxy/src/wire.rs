@@ -6,13 +6,12 @@ mod chunks;
 mod head;
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
-use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncReadExt, AsyncWrite};
@@ -89,20 +88,19 @@ impl Wire {
     /// When the connection breaks, the server does not keep to HTTP/1, or the body does not come to its end.
     pub(crate) async fn exchange<B, O>(
         mut self,
-        request: Request<B>,
+        request: &mut Request<B>,
         upstream: &Arc<Upstream<O>>,
         deadline: Instant,
     ) -> Result<Response<WireBody<O>>, Failed>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
-        let whole = self.whole(&parts, body, deadline).await?;
+        let whole = self.whole(request, deadline).await?;
         // A server may answer and close before it has read everything: its answer is what counts then.
         let written = self.write(&whole, deadline).await?;
         loop {
-            let Some(answer) = head::read(&mut self.input, parts.method == Method::HEAD)? else {
+            let Some(answer) = head::read(&mut self.input, *request.method() == Method::HEAD)? else {
                 match self.more_head(deadline).await {
                     Err(Failed::Server(error)) => return Err(written.err().unwrap_or(error).into()),
                     read => read?,
@@ -120,17 +118,17 @@ impl Wire {
     }
 
     /// A request as it goes out, with its body.
-    async fn whole<B>(&mut self, parts: &Parts, body: B, deadline: Instant) -> Result<Vec<u8>, Failed>
+    async fn whole<B>(&mut self, request: &mut Request<B>, deadline: Instant) -> Result<Vec<u8>, Failed>
     where
-        B: Body<Data = Bytes>,
+        B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut left = body.size_hint().exact().unwrap_or(0);
+        let mut left = request.body().size_hint().exact().unwrap_or(0);
         let mut out = Vec::with_capacity(1024 + usize::try_from(left).unwrap_or(0));
-        head::write(&mut out, parts, left);
-        let mut body = pin!(body);
+        head::write(&mut out, request, left);
+        let body = request.body_mut();
         while left > 0 {
-            let frame = self.before(deadline, |_, context| body.as_mut().poll_frame(context)).await?;
+            let frame = self.before(deadline, |_, context| Pin::new(&mut *body).poll_frame(context)).await?;
             let frame = frame.transpose().map_err(|error| Failed::Body(error.into()))?;
             let data = frame.ok_or_else(|| Failed::Body("the body ended too soon".into()))?;
             let data = data.into_data().unwrap_or_default();

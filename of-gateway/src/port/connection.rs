@@ -89,14 +89,14 @@ async fn detect(stream: &TcpStream) -> io::Result<Option<Protocol>> {
     }
 }
 
-async fn answer(client: &Client, request: Request<ClientBody>) -> Response<Reply> {
+async fn answer(client: &Client, request: Box<Request<ClientBody>>) -> Response<Reply> {
     let Client { served, address, caller } = client;
     routes::dispatch(&served.app, &served.management, request, address, caller).await
 }
 
 /// The same as hyper wants it.
 async fn answer_any(client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
-    Ok(answer(&client, request.map(ClientBody::from)).await)
+    Ok(answer(&client, Box::new(request.map(ClientBody::from))).await)
 }
 
 fn http1_builder() -> http1::Builder {

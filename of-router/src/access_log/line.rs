@@ -54,8 +54,8 @@ pub(super) fn write(out: &mut Vec<u8>, time: &[u8], record: &Record, seconds: f6
         record.status, record.sent
     );
     text(out, record.call_id.as_bytes());
-    let owner = record.owner.as_ref().map(|owner| owner.as_str());
-    let function = record.function.as_ref().map(|function| function.as_str());
+    let callee = record.callee.as_ref();
+    let (owner, function) = (callee.map(|callee| callee.owner.as_str()), callee.map(|callee| callee.function.as_str()));
     for (name, value) in [("owner", owner), ("function", function), ("user", record.user.as_deref())] {
         if let Some(value) = value {
             let _ = write!(out, ",\"{name}\":");

@@ -31,6 +31,7 @@ pub fn holds(data: &[u8]) {
             assert!(target.service.as_str().starts_with(&format!("{}-", target.owner)), "{says}");
             assert!(!sdk::reserved::is_function(&target.service), "{says}");
             is_within(&target.path, target.service.as_str(), &says);
+            is_repeatable(&ours, &customs, &host, path, &target);
         }
         Route::Event { path } | Route::Dashboard { path } => {
             assert_eq!(host, "system.example.com", "{says}");
@@ -46,6 +47,22 @@ pub fn holds(data: &[u8]) {
         Route::Git => assert!(host == "git.example.com" && !seen.starts_with("/api/"), "{says}"),
         Route::About => assert_eq!(seen, "//", "{says}"),
         Route::Health => assert_eq!(seen, "/healthz/", "{says}"),
+    }
+}
+
+/// What a worker remembers by the first part of a path is what would be decided on anew.
+fn is_repeatable(ours: &Domain, customs: &Customs, host: &str, path: &str, target: &Target) {
+    if !target.is_by_first_part() {
+        return;
+    }
+    let (name, rest) = first_part(path);
+    for rest in [rest, "", "/", "/x", "/.ofc/login", "/healthz"] {
+        let path = format!("/{name}{rest}");
+        let Ok(Route::Function(other)) = decide(ours, customs, host, &path) else {
+            panic!("{host} {path} is no function")
+        };
+        let said = at_gateway(&target.service, rest);
+        assert_eq!((&other.owner, &other.service, other.path), (&target.owner, &target.service, said), "{host} {path}");
     }
 }
 

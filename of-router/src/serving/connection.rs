@@ -294,7 +294,7 @@ where
     let (conn, stream) = (slot.clone(), Watched::new(stream, slot.clone(), ahead));
     let service = service_fn(move |request: Request<Incoming>| {
         let (lane, slot) = (worker.lane(), slot.clone());
-        async move { Ok::<_, Infallible>(lane.answer(request.map(ClientBody::from), slot).await) }
+        async move { Ok::<_, Infallible>(lane.answer(Box::new(request.map(ClientBody::from)), slot).await) }
     });
     let mut connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     loop {
@@ -323,7 +323,7 @@ where
     let conn = slot.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (lane, slot) = (worker.lane(), slot.clone());
-        async move { Ok::<_, Infallible>(lane.answer(request.map(ClientBody::from), slot).await) }
+        async move { Ok::<_, Infallible>(lane.answer(Box::new(request.map(ClientBody::from)), slot).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -52,7 +52,8 @@ impl Door {
     /// The answer to a request that came without encryption where there is some.
     pub(crate) async fn sent_away<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
         let Self::Plain(Some(edge)) = self else { return None };
-        match edge.plain(host(request), request.uri().path(), request.uri().query()).await {
+        // On the heap: its room would be moved about with every request.
+        match Box::pin(edge.plain(host(request), request.uri().path(), request.uri().query())).await {
             Plain::Serve => None,
             Plain::Challenge(text) => Some(reply::challenge(text)),
             Plain::Redirect(location) => Some(reply::moved(location)),

@@ -14,6 +14,7 @@ use super::record::Record;
 use super::{Serving, door, strict};
 use crate::handler::{Call, Router};
 use crate::metrics::Shard;
+use crate::recall::Recall;
 use crate::reply::{self, Body};
 
 /// One worker's view. Cloning its `Arc` costs nothing that workers share.
@@ -22,13 +23,14 @@ pub(crate) struct Lane {
     pub(crate) router: Arc<Router>,
     pub(crate) index: usize,
     pub(crate) common: Arc<Common>,
+    pub(crate) recall: Recall,
     closing: AtomicBool,
 }
 
 impl Lane {
     pub(crate) fn new(router: Arc<Router>, index: usize, common: Arc<Common>) -> Arc<Self> {
         let closing = AtomicBool::new(common.shutdown.is_cancelled());
-        Arc::new(Self { router, index, common, closing })
+        Arc::new(Self { router, index, common, recall: Recall::default(), closing })
     }
 
     pub(crate) fn close(&self) {
@@ -44,7 +46,7 @@ impl Lane {
     }
 
     /// Answers a request. What became of it is logged and counted when the answer has ended.
-    pub(crate) async fn answer(self: Arc<Self>, mut request: Request<ClientBody>, slot: Slot) -> Response<Body> {
+    pub(crate) async fn answer(self: Arc<Self>, mut request: Box<Request<ClientBody>>, slot: Slot) -> Response<Body> {
         let before = slot.request_begins();
         let mut record = Record::new(self.clone(), slot, &request, Instant::now());
         let odd = strict::check(&mut request);

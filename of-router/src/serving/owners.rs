@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::Serving;
+use crate::callee::Callee;
 
 /// The metrics tell so many owners apart; the rest are one.
 const MAX_SHOWN: usize = 200;
@@ -28,11 +29,13 @@ impl OwnerState {
 
 /// A request's place among its owner's; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket(Arc<OwnerState>);
+pub(crate) struct Ticket(Arc<Callee>);
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(state) = self.0.known_state() {
+            state.open.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -70,13 +73,13 @@ impl Owners {
     ///
     /// # Errors
     /// When there is none for the moment.
-    pub(crate) fn admit(&self, state: &Arc<OwnerState>, limits: &Serving, now: Instant) -> Result<Ticket, TooMany> {
-        let most = limits.owner_max_concurrent;
+    pub(crate) fn admit(&self, callee: &Arc<Callee>, limits: &Serving, now: Instant) -> Result<Ticket, TooMany> {
+        let (state, most) = (callee.state(self), limits.owner_max_concurrent);
         if state.open.fetch_add(1, Ordering::Relaxed) >= most && most != 0 {
             state.open.fetch_sub(1, Ordering::Relaxed);
             return Err(TooMany::Open);
         }
-        let ticket = Ticket(state.clone());
+        let ticket = Ticket(callee.clone());
         if limits.owner_requests_per_second != 0 {
             let now = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
             let each = 1_000_000_000 / u64::from(limits.owner_requests_per_second);
@@ -124,12 +127,16 @@ fn take(full_at: &AtomicU64, now: u64, each: u64, depth: u64) -> Result<(), Dura
 mod tests {
     use super::*;
 
+    fn callee(owner: &str) -> Arc<Callee> {
+        Callee::new(owner.parse().unwrap(), format!("{owner}-fn").parse().unwrap())
+    }
+
     #[test]
     fn a_bucket_lets_a_burst_through_and_then_the_rate() {
         let now = Instant::now();
         let owners = Owners::new(now);
         let limits = Serving { owner_requests_per_second: 10, owner_burst: 3, ..Serving::default() };
-        let (alice, bob) = (owners.state("alice"), owners.state("bob"));
+        let (alice, bob) = (callee("alice"), callee("bob"));
         for _ in 0..3 {
             owners.admit(&alice, &limits, now).unwrap();
         }
@@ -147,7 +154,7 @@ mod tests {
         let now = Instant::now();
         let owners = Owners::new(now);
         let limits = Serving { owner_max_concurrent: 2, ..Serving::default() };
-        let alice = owners.state("alice");
+        let alice = callee("alice");
         let first = owners.admit(&alice, &limits, now).unwrap();
         let _second = owners.admit(&alice, &limits, now).unwrap();
         assert_eq!(owners.admit(&alice, &limits, now).err(), Some(TooMany::Open));

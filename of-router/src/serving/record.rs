@@ -6,12 +6,11 @@ use std::time::Instant;
 
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use sdk::id::{Owner, ServiceName};
 
 use super::connection::Slot;
 use super::lane::Lane;
-use super::owners::OwnerState;
 use crate::call_id;
+use crate::callee::Callee;
 use crate::reply::Body;
 
 /// The client went away before it was answered; nginx calls it so.
@@ -31,11 +30,8 @@ pub(crate) struct Record {
     pub(crate) call_id: HeaderValue,
     pub(crate) received: Arc<AtomicU64>,
     pub(crate) sent: u64,
-    /// Whose function it was for, if it was allowed to go there.
-    pub(crate) owner: Option<Owner>,
-    pub(crate) owner_state: Option<Arc<OwnerState>>,
-    /// The function's name at the gateway.
-    pub(crate) function: Option<ServiceName>,
+    /// The function that it was for, if it was allowed to go there.
+    pub(crate) callee: Option<Arc<Callee>>,
     /// The login of who is signed in.
     pub(crate) user: Option<String>,
 }
@@ -54,9 +50,7 @@ impl Record {
             call_id: call_id::next(),
             received: Arc::default(),
             sent: 0,
-            owner: None,
-            owner_state: None,
-            function: None,
+            callee: None,
             user: None,
         })
     }
@@ -78,7 +72,7 @@ impl Drop for Record {
         self.slot.request_ends(now);
         let seconds = now.saturating_duration_since(self.began).as_secs_f64();
         self.lane.shard().request(self.status, seconds, self.received.load(Ordering::Relaxed), self.sent);
-        if let Some(state) = &self.owner_state {
+        if let Some(state) = self.callee.as_ref().and_then(|callee| callee.known_state()) {
             state.answers[usize::from(self.status / 100).min(5)].fetch_add(1, Ordering::Relaxed);
         }
         self.lane.common.log.write(self, seconds);

@@ -36,7 +36,7 @@ async fn exchange(text: &str, answer: impl FnMut(Request<ClientBody>) -> Respons
     client.write_all(text.as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
     let answer = RefCell::new(answer);
-    let served = serve(server, Bytes::new(), FREE, never, async |request| answer.borrow_mut()(request)).await;
+    let served = serve(server, Bytes::new(), FREE, never, async |request| answer.borrow_mut()(*request)).await;
     let left = match served {
         Ok(Served::Other(stream, read)) => {
             drop(stream);

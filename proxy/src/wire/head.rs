@@ -4,8 +4,7 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
-use http::request::Parts;
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 
 use super::chunks::Chunks;
 use super::invalid;
@@ -32,15 +31,15 @@ pub(super) struct Head {
 }
 
 /// Writes the head of a request whose body has this length.
-pub(super) fn write(out: &mut Vec<u8>, parts: &Parts, length: u64) {
-    out.extend_from_slice(parts.method.as_str().as_bytes());
+pub(super) fn write<B>(out: &mut Vec<u8>, request: &Request<B>, length: u64) {
+    out.extend_from_slice(request.method().as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(parts.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes());
+    out.extend_from_slice(request.uri().path_and_query().map_or("/", |target| target.as_str()).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    lines::write(out, &parts.headers);
+    lines::write(out, request.headers());
     // Of these a server expects a body, and is told that there is none.
-    let expected = length > 0 || matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
-    if expected && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+    let expected = length > 0 || matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    if expected && !request.headers().contains_key(header::CONTENT_LENGTH) {
         out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
     }
     out.extend_from_slice(b"\r\n");

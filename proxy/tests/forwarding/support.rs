@@ -61,7 +61,7 @@ pub(crate) fn post(text: &str) -> Request<Full<Bytes>> {
 /// Sends a request; the receiver resolves when its guard was dropped.
 pub(crate) async fn send_within(pool: &Pool, text: &str, limits: Limits) -> (Outcome, oneshot::Receiver<()>) {
     let (guard, ended) = oneshot::channel();
-    (forward(pool, post(text), guard, limits, &CancellationToken::new()).await, ended)
+    (forward(pool, &mut Some(post(text)), guard, limits, &CancellationToken::new()).await, ended)
 }
 
 pub(crate) async fn send(pool: &Pool, text: &str) -> Outcome {
@@ -121,7 +121,7 @@ impl Front {
                 let (pool, token, error, guard) = (pool.clone(), token.clone(), error.clone(), guard.clone());
                 let request = request.map(|body| Inbound::new(body.into(), Self::MAX_BODY, client_pause));
                 async move {
-                    let answer = forward(&pool, request, guard, PATIENT, &token).await;
+                    let answer = forward(&pool, &mut Some(request), guard, PATIENT, &token).await;
                     answer.map_err(|cause| {
                         let _ = error.send(cause);
                         std::io::Error::other("no answer")

@@ -11,7 +11,7 @@ fn framing_of(lines: &str) -> String {
 
 fn written(request: http::request::Builder, length: u64) -> String {
     let mut out = Vec::new();
-    write(&mut out, &request.body(()).unwrap().into_parts().0, length);
+    write(&mut out, &request.body(()).unwrap(), length);
     String::from_utf8(out).unwrap()
 }
 

@@ -1,0 +1,91 @@
+//! What a worker decided lately. Nearly all requests are for functions that somebody called within the last second; for those
+//! the host and the first part of the path need not be taken apart again, nor the gateway's word be asked for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use http::Request;
+use http::header::{self, HeaderValue};
+
+use crate::callee::Callee;
+use crate::outside::{Border, Side};
+use crate::passage::{Passage, To, target};
+use crate::{path, route};
+
+/// A host can be spelled in many ways, so that somebody could fill this up. Beyond so many spellings it begins anew.
+const MAX_HOSTS: usize = 1024;
+/// The same for the functions of one host.
+const MAX_FUNCTIONS: usize = 1024;
+
+/// Decisions by host, as it was sent, and first part of the path. Only those that nobody's identity was asked for, and at the
+/// platform's own hosts.
+#[derive(Debug, Default)]
+pub(crate) struct Recall(Mutex<HashMap<Box<[u8]>, Functions>>);
+
+type Functions = HashMap<Box<str>, Remembered>;
+
+#[derive(Debug)]
+struct Remembered {
+    callee: Arc<Callee>,
+    /// The host in its one form.
+    host: Box<str>,
+    /// What the gateway is told instead of the path's first part, with a slash before it.
+    prefix: Box<str>,
+    until: Instant,
+}
+
+impl Recall {
+    /// Where a request goes, if that was decided lately. `named` is the host that its connection was made for.
+    pub(crate) fn find<B>(&self, request: &Request<B>, named: Option<&str>, now: Instant) -> Option<Passage> {
+        let host = the_only_host(request)?;
+        let path = request.uri().path();
+        path::check(path).ok()?;
+        let (name, rest) = route::first_part(path);
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = hosts.get(host.as_bytes())?.get(name)?;
+        if found.until <= now || named.is_some_and(|named| named != &*found.host) {
+            return None;
+        }
+        Some(Passage {
+            to: To::Gateway,
+            target: target([&found.prefix, rest], request.uri().query())?,
+            host: host.clone(),
+            border: Border::of(Side::Function),
+            callee: Some(found.callee.clone()),
+            again: None,
+        })
+    }
+
+    /// Remembers where a request went, if that may be done again.
+    pub(crate) fn keep<B>(&self, request: &Request<B>, passage: &Passage) {
+        let (Some(again), Some(callee)) = (&passage.again, &passage.callee) else { return };
+        let Some(host) = the_only_host(request) else { return };
+        let (name, _) = route::first_part(request.uri().path());
+        let remembered = Remembered {
+            callee: callee.clone(),
+            host: again.host.as_str().into(),
+            prefix: route::at_gateway(&callee.function, "").into(),
+            until: again.until,
+        };
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MAX_HOSTS {
+            hosts.clear();
+        }
+        let functions = hosts.entry(host.as_bytes().into()).or_default();
+        if functions.len() >= MAX_FUNCTIONS {
+            functions.clear();
+        }
+        functions.insert(name.into(), remembered);
+    }
+}
+
+/// The host's header, where nothing else names a host.
+fn the_only_host<B>(request: &Request<B>) -> Option<&HeaderValue> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next().filter(|_| request.uri().authority().is_none())?;
+    hosts.next().is_none().then_some(host)
+}
+
+#[cfg(test)]
+mod tests;
