@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Credentials;
+use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
@@ -43,6 +44,8 @@ pub(crate) struct App {
     /// Stops queued calls that run.
     pub(crate) cancellations: Cancellations,
     pub(crate) enqueue_memory: Semaphore,
+    /// That calls cannot be queued.
+    pub(crate) not_queued: Complaints,
     /// Connections that have left HTTP: they do not count as connections of the port any more.
     pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) log_streams: Arc<Semaphore>,
@@ -86,6 +89,7 @@ impl App {
             callbacks,
             cancellations: Cancellations::default(),
             enqueue_memory: Semaphore::new(ENQUEUE_MEMORY_KIB),
+            not_queued: Complaints::default(),
             tunnels,
             log_streams: Arc::new(Semaphore::new(LOG_STREAMS)),
             tasks: TaskTracker::new(),

@@ -1,6 +1,6 @@
 //! `/async-function/NAME/…`: stores a call and answers 202 once it is on the disk.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::header::{CONTENT_LENGTH, EXPECT, RETRY_AFTER};
@@ -13,6 +13,7 @@ use upstream::{ClientBody, strip_hop_by_hop};
 
 use crate::answer::{not_one_of, text};
 use crate::app::{App, ENQUEUE_MEMORY_KIB};
+use crate::complaints::Complaints;
 use crate::functions::{Function, FunctionRef};
 use crate::inside::Caller;
 use crate::invoke::{Chain, Marks, SOON, declared_length, max_body, missing, stripped};
@@ -51,7 +52,7 @@ pub(crate) async fn enqueue(
             marks.put_on(response.headers_mut());
             response
         }
-        Err(refusal) => refusal.answer(),
+        Err(refusal) => refusal.answer(&app.not_queued),
     }
 }
 
@@ -141,7 +142,7 @@ fn kib(bytes: u64) -> u32 {
 }
 
 impl Refusal {
-    fn answer(self) -> Response<Body> {
+    fn answer(self, complaints: &Complaints) -> Response<Body> {
         match self {
             Self::TooLarge(limit) => text(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -163,7 +164,9 @@ impl Refusal {
                 text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, QueueError::HeadTooLong.to_string())
             }
             Self::Queue(error) => {
-                tracing::error!(error = %Chain(&error), "A call could not be queued.");
+                if let Some(others) = complaints.due(Instant::now()) {
+                    tracing::error!(error = %Chain(&error), others, "A call could not be queued.");
+                }
                 again_later(why_not_queued(&error))
             }
         }
@@ -198,7 +201,7 @@ mod tests {
         assert!(held.is_some());
         let refused = room(&memory, 3, MEMORY_WAIT).await;
         let Err(refusal) = refused else { panic!("there is no room") };
-        let answer = refusal.answer();
+        let answer = refusal.answer(&Complaints::default());
         assert_eq!((answer.status(), &answer.headers()[RETRY_AFTER]), (StatusCode::SERVICE_UNAVAILABLE, &SOON));
         drop(held);
         assert!(room(&memory, 10, MEMORY_WAIT).await.is_ok());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use futures_util::FutureExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Either;
@@ -263,6 +263,7 @@ impl Marks {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         let start = HeaderValue::from(u64::try_from(nanos).unwrap_or(u64::MAX));
         headers.insert(X_START_TIME, start.clone());
+        keep_marks(headers);
         if !headers.contains_key(X_FORWARDED_HOST)
             && let Some(host) = headers.get(HOST).cloned()
         {
@@ -281,6 +282,21 @@ impl Marks {
         headers.insert(X_CALL_ID, self.call_id);
         headers.insert(X_START_TIME, self.start);
         headers.insert(X_SERVED_BY, SERVED_BY);
+    }
+}
+
+/// What a caller lists as headers of its connection is not passed on; these are, whoever wishes otherwise.
+fn keep_marks(headers: &mut HeaderMap) {
+    let marks = [X_CALL_ID, X_START_TIME, X_FORWARDED_HOST, X_FORWARDED_FOR, X_FORWARDED_PROTO];
+    let is_mark = |option: &&str| marks.iter().any(|mark| option.eq_ignore_ascii_case(mark.as_str()));
+    let lists = headers.get_all(CONNECTION).iter().filter_map(|list| list.to_str().ok());
+    let (listed, others): (Vec<_>, Vec<_>) = lists.flat_map(|list| list.split(',')).map(str::trim).partition(is_mark);
+    if listed.is_empty() {
+        return;
+    }
+    match HeaderValue::from_str(&others.join(", ")) {
+        Ok(rest) if !rest.is_empty() => drop(headers.insert(CONNECTION, rest)),
+        _ => drop(headers.remove(CONNECTION)),
     }
 }
 

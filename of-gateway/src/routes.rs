@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::delete;
@@ -33,7 +33,7 @@ use crate::app::App;
 use crate::inside::Caller;
 use crate::metrics;
 use crate::reply::{Reply, own};
-use crate::system::{self, MAX_BODY, cancel};
+use crate::system::{self, cancel};
 use crate::{auth, enqueue, front, invoke, openapi};
 
 /// What a function may be called with.
@@ -103,7 +103,6 @@ pub(crate) fn management(app: &Arc<App>) -> Router {
         .nest("/system", system)
         .merge(calls)
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(app), metrics::count))
         .with_state(Arc::clone(app))
 }

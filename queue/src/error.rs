@@ -43,7 +43,7 @@ pub enum QueueError {
         source: Arc<rusqlite::Error>,
     },
     /// The disk is full.
-    #[error("the disk of {} is full; free some space, nothing queued is lost", .0.display())]
+    #[error("the disk of {} is full, but for what the calls need that wait; free some space, nothing queued is lost", .0.display())]
     DiskFull(PathBuf),
     /// Too many calls wait.
     #[error("the queue holds {0} calls and takes no more until some have run")]

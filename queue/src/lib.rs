@@ -2,6 +2,7 @@
 
 mod bodies;
 mod call;
+mod disk;
 mod embedded;
 mod error;
 mod handle;

@@ -21,7 +21,7 @@ use utoipa::openapi::{
 
 use crate::rollout::MAX_REPLICAS;
 use crate::routes;
-use crate::system::MAX_BODY;
+use crate::system::{MAX_BODY, MAX_SECRET_BODY};
 
 const TITLE: &str = "of-gateway";
 const BASIC: &str = "basicAuth";
@@ -97,7 +97,8 @@ pub(crate) fn complete(api: &mut OpenApi) {
                 require_credentials(operation);
             }
             if operation.request_body.is_some() {
-                let sentence = format!("The body is larger than {MAX_BODY} bytes.");
+                let most = if path == "/system/secrets" { MAX_SECRET_BODY } else { MAX_BODY };
+                let sentence = format!("The body is larger than {most} bytes.");
                 operation.responses.responses.insert("413".to_owned(), Answer::new(sentence).into());
             }
             refuse_in_plain_text(operation);

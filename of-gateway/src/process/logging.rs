@@ -10,6 +10,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt};
 
+use super::lines;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     format: Format,
@@ -47,12 +49,12 @@ impl Settings {
     }
 
     pub(crate) fn start(&self) {
-        let lines = fmt::layer().with_writer(std::io::stderr);
-        let lines = match self.format {
-            Format::Text => lines.boxed(),
-            Format::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        let layer = fmt::layer().with_writer(std::io::stderr);
+        let layer = match self.format {
+            Format::Text => layer.fmt_fields(lines::fields()).boxed(),
+            Format::Json => layer.json().flatten_event(true).with_span_list(false).boxed(),
         };
         // Fails where logging was started before; then that stands.
-        let _ = Registry::default().with(lines.with_filter(self.levels.clone())).try_init();
+        let _ = Registry::default().with(layer.with_filter(self.levels.clone())).try_init();
     }
 }

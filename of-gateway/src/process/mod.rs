@@ -7,6 +7,7 @@
 //! | SIGUSR2 | lets requests end, then becomes the program that is now in its place, without closing a socket |
 
 mod arguments;
+mod lines;
 mod logging;
 mod metrics;
 mod program;

@@ -1,5 +1,7 @@
 //! Checks a deployment before anything is started for it.
 
+use std::collections::BTreeSet;
+
 use sdk::gateway::FunctionDeployment;
 
 use crate::app::App;
@@ -41,6 +43,7 @@ pub(super) fn template(app: &App, mut spec: FunctionDeployment) -> Result<Templa
     let requests = spec.requests.clone().unwrap_or_default();
     check_requests(&requests.memory, &requests.cpu)
         .map_err(|error| Problem::Invalid(format!("in the requests, {error}")))?;
+    once(&mut spec.secrets);
     let (files, stamp) = app.secrets.files(&spec.namespace, &spec.secrets).map_err(secret_problem)?;
     let record = Record {
         function: FunctionId::new(spec.service.as_str(), spec.namespace.as_str()),
@@ -68,6 +71,12 @@ pub(super) fn bounded(app: &App, template: &Template) -> Result<(), Problem> {
             "the namespace {namespace} has a quota, so each of its functions has to have {limit}"
         ))),
     }
+}
+
+/// Named by a file and by an option, a secret is mounted once.
+fn once(names: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
 }
 
 fn environment(spec: &FunctionDeployment) -> Result<(), Problem> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(crate) use self::body::MAX_BODY;
+pub(crate) use self::body::{MAX_BODY, MAX_SECRET_BODY};
 use self::query::Query;
 use crate::app::App;
 use crate::functions::FunctionId;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use http::StatusCode;
 use sdk::gateway::{NamedSecret, Secret};
 
-use super::body::JsonBody;
+use super::body::{JsonBody, SecretBody};
 use super::query::Query;
 use super::{listed_namespace, namespace};
 use crate::app::App;
@@ -50,7 +50,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, query: Query) -> Result<Js
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     query: Query,
-    JsonBody(secret): JsonBody<Secret>,
+    SecretBody(secret): SecretBody,
 ) -> Result<StatusCode, Problem> {
     change(app, query, secret, |secrets, namespace, secret| secrets.create(namespace, secret)).await
 }
@@ -74,7 +74,7 @@ pub(crate) async fn create(
 pub(crate) async fn update(
     State(app): State<Arc<App>>,
     query: Query,
-    JsonBody(secret): JsonBody<Secret>,
+    SecretBody(secret): SecretBody,
 ) -> Result<StatusCode, Problem> {
     change(app, query, secret, |secrets, namespace, secret| secrets.update(namespace, secret)).await
 }

@@ -1,5 +1,6 @@
 use axum::Router;
 use axum::routing::get;
+use base64::Engine as _;
 use http::Method;
 use of_gateway::{Gateway, PlatformFunction, StartError, purge};
 use serde_json::json;
@@ -117,7 +118,7 @@ async fn wrong_requests_are_refused_in_sentences() {
         let response = gateway.system(Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), status, "{path}");
     }
-    let huge = gateway.system(Method::POST, "/system/secrets").body(vec![b' '; 3 << 20]).send().await.unwrap();
+    let huge = gateway.system(Method::POST, "/system/secrets").body(vec![b' '; 9 << 20]).send().await.unwrap();
     assert_eq!(huge.status(), 413);
     gateway.stop().await;
 }
@@ -139,6 +140,24 @@ async fn secrets_have_the_codes_that_clients_expect() {
     assert_eq!(gateway.system_json(Method::DELETE, path, key).await.0, 404);
     assert_eq!(gateway.system_json(Method::POST, path, json!({"name": "../up", "value": "v"})).await.0, 400);
     assert_eq!(gateway.system_json(Method::POST, path, json!({"name": "raw", "rawValue": "%"})).await.0, 400);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_mebibyte_may_be_a_secret_as_faas_cli_sends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(without_engine(dir.path(), [])).await;
+    let send = async |bytes: Vec<u8>| {
+        // As text, too, in which Go escapes what is no UTF-8.
+        let text = "\\ufffd".repeat(bytes.len());
+        let raw = base64::engine::general_purpose::STANDARD.encode(bytes);
+        let body = format!("{{\"name\":\"large\",\"value\":\"{text}\",\"rawValue\":\"{raw}\"}}");
+        gateway.system(Method::POST, "/system/secrets").body(body).send().await.unwrap()
+    };
+    assert_eq!(send(vec![0xff; (1 << 20) + 1]).await.status(), 400, "more than a secret may have");
+    assert_eq!(send(vec![0xff; 1 << 20]).await.status(), 202);
+    let kept = std::fs::read(dir.path().join("secrets/openfaas-fn/large")).unwrap();
+    assert!(kept == vec![0xff; 1 << 20], "byte for byte");
     gateway.stop().await;
 }
 

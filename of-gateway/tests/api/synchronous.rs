@@ -61,6 +61,20 @@ async fn the_function_sees_its_own_path_and_the_callers_marks() {
 }
 
 #[tokio::test]
+async fn a_caller_cannot_keep_the_marks_from_the_function() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Running::start(without_engine(dir.path(), [("mirror", mirror())])).await;
+    let request = gateway.http.get(gateway.at("/function/mirror")).header("x-own", "1");
+    let request = request.header("connection", "X-Forwarded-For, x-call-id,X-OWN").header("connection", "x-start-time");
+    let headers = request.send().await.unwrap().headers().clone();
+    for mark in ["got-x-forwarded-for", "got-x-forwarded-host", "got-x-call-id", "got-x-start-time"] {
+        assert!(headers.contains_key(mark), "{mark} is not in {headers:?}");
+    }
+    assert!(!headers.contains_key("got-x-own") && !headers.contains_key("got-connection"), "{headers:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn whether_a_function_is_there_is_not_known_before_the_engine_has_answered() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Running::start(without_engine(dir.path(), [("mirror", mirror())])).await;

@@ -41,7 +41,8 @@ async fn a_secret_is_in_memory_and_survives_restarts_and_a_lost_memory() {
     let gateway = Running::start(config.clone()).await;
     let secret = json!({"name": "key", "value": "s3cret"});
     assert_eq!(gateway.system_json(Method::POST, "/system/secrets", secret).await.0, 202);
-    gateway.deployed(&with(bench.spec("keeper"), json!({"secrets": ["key"]}))).await;
+    // As faas-cli names it that finds it in the stack file and among its options.
+    gateway.deployed(&with(bench.spec("keeper"), json!({"secrets": ["key", "key"]}))).await;
     keeps(&gateway, "the secret").await;
     let (id, file) = source(&bench, &gateway).await;
     assert!(file.starts_with(memory.path()) && !file.starts_with(bench.dir.path()), "{}", file.display());

@@ -27,7 +27,10 @@ while (1) {
     if ($mode eq 'mail') { print $client "220 mail.example.com\r\n"; close $client; next }
     if ($mode eq 'mute') { push @mute, $client; next }
     if ($mode eq 'single') { serve($client); close $client; next }
-    if (fork) { close $client; next }
+    my $child = fork;
+    # Without a child, as at the limit of its processes, it answers itself and lives on.
+    if (!defined $child) { serve($client); close $client; next }
+    if ($child) { close $client; next }
     serve($client);
     exit 0;
 }

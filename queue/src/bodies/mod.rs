@@ -8,8 +8,9 @@ mod name;
 mod spool;
 
 use std::collections::HashSet;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use tokio::task::spawn_blocking;
 pub use self::body::{Body, BodyStream};
 pub(crate) use self::name::BodyName;
 pub use self::spool::Spool;
+use crate::disk::Disk;
 use crate::error::QueueError;
 
 const DIRECTORY: &str = "bodies";
@@ -31,6 +33,7 @@ const UNFINISHED: &str = ".incoming-";
 #[derive(Debug)]
 pub(crate) struct Bodies {
     directory: PathBuf,
+    disk: Disk,
     lock: File,
     /// Bytes that all files may have together.
     most: u64,
@@ -51,6 +54,9 @@ impl Reserved {
         self.bytes += bytes;
         if used.saturating_add(bytes) > self.bodies.most {
             return Err(QueueError::NoRoomForBodies(self.bodies.most));
+        }
+        if self.bodies.disk.room() < bytes {
+            return Err(QueueError::DiskFull(self.bodies.directory.clone()));
         }
         Ok(())
     }
@@ -73,9 +79,11 @@ impl Bodies {
         let directory = parent.join(DIRECTORY);
         let failed = |source| QueueError::body(&directory, source);
         std::fs::create_dir_all(&directory).map_err(failed)?;
+        // What callers sent is for nobody else on this machine to read.
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).map_err(failed)?;
         let lock = File::options().create(true).append(true).open(directory.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { directory, lock, most, used: AtomicU64::new(0) }),
+            Ok(()) => Ok(Self { disk: Disk::of(&directory), directory, lock, most, used: AtomicU64::new(0) }),
             Err(TryLockError::WouldBlock) => Err(QueueError::InUse(directory)),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }

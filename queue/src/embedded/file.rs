@@ -1,5 +1,7 @@
 //! The file: taking its lock, checking it, making its tables, and bringing an older format up to date.
 
+use std::fs;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,6 +66,13 @@ DROP INDEX calls_leased;
 DROP INDEX calls_dead;
 ";
 
+/// The write-ahead log beside a file.
+pub(super) fn log_of(file: &Path) -> PathBuf {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 /// An open queue file.
 pub(crate) struct File {
     pub(super) connection: Connection,
@@ -74,6 +83,7 @@ pub(crate) struct File {
 
 impl File {
     pub(super) fn open(path: &Path, options: &Options) -> Result<Self, QueueError> {
+        close_to_others(path);
         let mut connection = Connection::open(path).map_err(|source| QueueError::opening(path, source))?;
         prepare(&mut connection, path, &options.former_namespace)?;
         Ok(Self { connection, path: path.to_owned(), limits: options.limits, lease: options.lease })
@@ -81,6 +91,16 @@ impl File {
 
     pub(super) fn lease(&self) -> Duration {
         self.lease
+    }
+}
+
+/// What callers sent is for nobody else on this machine to read. The log beside the file gets the rights of the file.
+fn close_to_others(path: &Path) {
+    // What cannot be made is explained when it is opened.
+    let _ = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    // Those of an earlier release were open to all; and mostly there is no log.
+    for file in [path, &log_of(path)] {
+        let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
     }
 }
 

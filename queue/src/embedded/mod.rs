@@ -6,6 +6,7 @@
 
 mod file;
 mod letters;
+mod space;
 mod table;
 mod writer;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::file::File;
+use super::space::Space;
 use super::writer::Asked;
 use crate::bodies::{Bodies, Body, BodyName};
 use crate::call::{Call, Head, Lane, NewCall, Ticket};
@@ -22,6 +23,7 @@ use crate::time::{millis, now_ms};
 pub(super) struct Table {
     pub(super) connection: Connection,
     path: PathBuf,
+    space: Space,
     pub(super) limits: Limits,
     bodies: Arc<Bodies>,
     /// Ids are never used twice within a process, so a late verdict cannot hit a newer call.
@@ -60,7 +62,8 @@ impl Table {
         let (alive, dead) = (sum(|counts| counts.waiting), sum(|counts| counts.dead));
         let next_id = next_id.map_err(opening)?;
         counters.add(all);
-        Ok(Self { connection, path, limits, bodies, next_id, alive, dead, open: false, effects: Effects::default() })
+        let (space, effects) = (Space::of(&path), Effects::default());
+        Ok(Self { connection, path, space, limits, bodies, next_id, alive, dead, open: false, effects })
     }
 
     pub(super) fn error(&self, source: rusqlite::Error) -> QueueError {
@@ -76,6 +79,7 @@ impl Table {
         if !self.open {
             self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             self.open = true;
+            self.space.forget();
         }
         Ok(())
     }
@@ -111,6 +115,10 @@ impl Table {
             return Ok(Err(QueueError::Full(self.alive)));
         }
         let NewCall { head, body, fingerprint } = call;
+        let (encoded, inlined) = (head.encode(), body.inlined());
+        if !self.space.take(&self.connection, encoded.len() + inlined.len())? {
+            return Ok(Err(QueueError::DiskFull(self.path.clone())));
+        }
         let Lane { queue, function } = &head.lane;
         let (file, length) = (body.name().map(BodyName::as_str), i64::try_from(body.length()).unwrap_or(i64::MAX));
         let inserted = self
@@ -126,7 +134,7 @@ impl Table {
         }
         self.connection
             .prepare_cached("INSERT INTO contents (id, head, body) VALUES (?1, ?2, ?3)")?
-            .execute(params![self.next_id, head.encode(), &body.inlined()[..]])?;
+            .execute(params![self.next_id, encoded, &inlined[..]])?;
         self.next_id += 1;
         self.alive += 1;
         self.count(head.lane.clone(), Counts::waiting(1));

@@ -1,3 +1,5 @@
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use queue::{Limits, Options, Queue, QueueError, Verdict};
@@ -76,6 +78,21 @@ async fn what_ran_when_the_process_ended_waits_again_at_once() {
     let queue = home.open().await;
     assert_eq!(queue.waiting().await.unwrap(), [lane("f")]);
     assert_eq!(claim(&queue, "f", 1).await[0].ticket.attempt, 2);
+}
+
+#[tokio::test]
+async fn what_callers_sent_is_for_nobody_else_to_read() {
+    let home = Home::embedded();
+    let rights = |name: &str| home.folder.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    let queue = home.open().await;
+    enqueue(&queue, "f", "1").await;
+    assert_eq!([rights("queue.db"), rights("queue.db-wal"), rights("bodies")], [0o600, 0o600, 0o700]);
+    queue.close().await.unwrap();
+    for (name, open) in [("queue.db", 0o644), ("bodies", 0o755)] {
+        std::fs::set_permissions(home.folder.path().join(name), Permissions::from_mode(open)).unwrap();
+    }
+    let _queue = home.open().await;
+    assert_eq!([rights("queue.db"), rights("bodies")], [0o600, 0o700], "those of an earlier release");
 }
 
 #[tokio::test]
@@ -198,4 +215,31 @@ async fn a_full_disk_refuses_calls_and_loses_none() {
     enqueue_body(&queue, head("f", "after"), &vec![0; 1_000_000]).await.unwrap();
     settle(&queue, &running, Verdict::Retry { at: 0, status: 500, reason: String::new() }).await;
     assert_eq!(ids(&claim(&queue, "f", 10).await), ["after", "before"]);
+}
+
+#[tokio::test]
+async fn a_disk_that_calls_have_filled_lets_them_run_and_takes_others_then() {
+    for size in [50_000, 1_000_000] {
+        let Some(disk) = SmallDisk::mount() else {
+            eprintln!("skipped: only root may mount the small disk that this needs");
+            return;
+        };
+        let queue = on(&disk).await;
+        for round in 0..2 {
+            let mut promised = 0;
+            let refused = loop {
+                match enqueue_body(&queue, head("f", &format!("{round}-{promised}")), &vec![0; size]).await {
+                    Ok(_) => promised += 1,
+                    Err(refused) => break refused,
+                }
+            };
+            assert!(matches!(refused, QueueError::DiskFull(_)), "{refused:?}");
+            assert!(promised * size > 1 << 20, "round {round}: {promised} of {size}");
+            for call in claim(&queue, "f", promised).await {
+                settle(&queue, &call, Verdict::Done).await;
+                promised -= 1;
+            }
+            assert_eq!(promised, 0, "round {round}: all of them run");
+        }
+    }
 }

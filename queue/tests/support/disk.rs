@@ -11,7 +11,7 @@ impl SmallDisk {
     pub(crate) fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(folder.path()).output();
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder.path()).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(folder))
     }
 

@@ -64,7 +64,7 @@ pub struct FunctionDeployment {
     /// What is set aside.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub requests: Option<Resources>,
-    /// Whether the root file system is read-only; the gateway's default (true) where unset.
+    /// Whether the root file system is read-only; the gateway's own setting where unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_root_filesystem: Option<bool>,
 }
