@@ -109,7 +109,7 @@ impl Gate {
             payload_secret: auth.payload_secret,
             told: Cache::new(MAX_TOLD),
         });
-        let before = common.customs.lock().unwrap_or_else(PoisonError::into_inner).now();
+        let before = common.customs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let hosts = Hosts::start(config, gateway.clone(), &before)?;
         *common.customs.lock().unwrap_or_else(PoisonError::into_inner) = hosts.table().clone();
         common.edge.iter().for_each(|edge| edge.also(hosts.table().allowed()));
