@@ -51,11 +51,13 @@ impl Lane {
         let many = request.headers().len() > self.limits().max_headers;
         let version = request.version();
         let strict = record.slot.door.strict(&request);
-        let mut response = match odd {
+        let asked = reply::Asked::by(&request);
+        let response = match odd {
             Err((status, sentence)) => reply::text(status, sentence),
             Ok(()) if many => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers."),
             Ok(()) => self.router.answer(request, &mut Call { lane: &self, record: &mut record }).await,
         };
+        let mut response = reply::suited(response, asked);
         door::insist(response.headers_mut(), strict);
         self.keep_or_close(&mut response, version, before, &record);
         record.answered(&mut response);
