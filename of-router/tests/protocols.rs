@@ -255,3 +255,77 @@ async fn s11_answers_are_not_held_back_and_nothing_forged_goes_on() {
         assert!(written < 64 << 20, "the router holds {written} bytes that nobody reads");
     }
 }
+
+#[tokio::test]
+async fn trailers_hold_nothing_that_counts_in_heads() {
+    let (listener, router) = bare_server(|_| ()).await;
+    let mut client = router.connect().await;
+    let forged = "x-auth-user: root\r\nx_forwarded_for: 6.6.6.6\r\ncontent-length: 9\r\nhost: evil\r\ncookie: a=1\r\n\
+                  set-cookie: ofc_session=1\r\nclear-site-data: \"*\"\r\nauthorization: x\r\ntransfer-encoding: x\r\n";
+    let names = "x-sum, x-auth-user, x_forwarded_for, content-length, host, cookie, set-cookie, clear-site-data, \
+                 authorization, transfer-encoding";
+    let ask = format!(
+        "POST /github-event HTTP/1.1\r\nhost: system.localhost\r\nte: trailers\r\ntrailer: {names}\r\n\
+         transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{forged}x-sum: 7\r\n\r\n"
+    );
+    client.write_all(ask.as_bytes()).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    let asked = read_until(&mut server, "\r\n0\r\nx-sum: 7\r\n\r\n").await;
+    assert!(!asked.contains("root") && !asked.contains("6.6.6.6"), "{asked}");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ntrailer: {names}\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n{forged}x-sum: 8\r\n\r\n"
+    );
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let answered = read_until(&mut client, "0\r\nx-sum: 8\r\n\r\n").await;
+    assert!(!answered.contains("root") && !answered.contains("ofc_session"), "{answered}");
+
+    // Over HTTP/2 the same, and to who does not ask for trailers, none.
+    let mut sender = http2::<Empty<Bytes>>(&router).await;
+    let request = Request::get("http://system.localhost/github-event").header("te", "trailers").body(Empty::new());
+    let asked = tokio::spawn(async move { sender.send_request(request.unwrap()).await.unwrap() });
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let whole = asked.await.unwrap().into_body().collect().await.unwrap();
+    let trailers = whole.trailers().unwrap();
+    assert_eq!(trailers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["x-sum"]);
+    // So that the next request does not come by the same connection.
+    drop(server);
+    client.write_all(b"GET /github-event HTTP/1.1\r\nhost: system.localhost\r\n\r\n").await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let answered = read_until(&mut client, "\r\n0\r\n").await;
+    assert!(!answered.contains("x-sum: 8"), "{answered}");
+}
+
+#[tokio::test]
+async fn answers_are_written_anew_with_one_length_and_without_what_is_about_a_connection() {
+    let (listener, router) = bare_server(|c| c.serving.workers = 1).await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\nconnection: upgrade, x-hop\r\nupgrade: h2c\r\n\
+                  x-hop: 1\r\nkeep-alive: timeout=5\r\n\r\nok";
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut server, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                while read_until(&mut server, "\r\n\r\n").await.starts_with("GET") {
+                    server.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    for line in ["", "te: trailers\r\n"] {
+        let ask = format!("GET /github-event HTTP/1.1\r\nhost: system.localhost\r\n{line}\r\n");
+        let mut client = router.connect().await;
+        client.write_all(ask.as_bytes()).await.unwrap();
+        let seen = read_until(&mut client, "\r\n\r\nok").await.to_ascii_lowercase();
+        assert_eq!(seen.matches("content-length").count(), 1, "{seen}");
+        assert!(!["upgrade", "x-hop", "keep-alive"].iter().any(|name| seen.contains(name)), "{seen}");
+    }
+    let mut sender = http2::<Empty<Bytes>>(&router).await;
+    let request = Request::get("http://system.localhost/github-event").body(Empty::new()).unwrap();
+    let answered = sender.send_request(request).await.unwrap();
+    assert_eq!(answered.headers().get_all("content-length").iter().count(), 1);
+    assert_eq!(answered.headers().get("upgrade"), None);
+    serving.abort();
+}

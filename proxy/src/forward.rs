@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -131,8 +132,7 @@ where
     })?;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let server = switching.then(|| hyper::upgrade::on(&mut response));
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
+    strip_answer(&mut response);
     match (client, server) {
         (Some(client), Some(server)) => {
             tokio::spawn(tunnel::run(client, server, guard, shutdown.clone()));
@@ -141,6 +141,16 @@ where
         (None, Some(_)) => Err(Box::new(ForwardError::Unasked.into())),
         (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
     }
+}
+
+/// Makes an answer one for the connection to the client.
+fn strip_answer<B>(response: &mut Response<B>) {
+    // What a server could speak besides concerns who is connected to it.
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().remove(UPGRADE);
+    }
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
 }
 
 /// The short way, for a request that is written at once.
@@ -177,8 +187,7 @@ where
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Box::new(ForwardError::Unasked.into()));
     }
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
+    strip_answer(&mut response);
     Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
 }
 
