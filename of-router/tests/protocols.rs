@@ -256,6 +256,68 @@ async fn s11_answers_are_not_held_back_and_nothing_forged_goes_on() {
     }
 }
 
+/// A connection of HTTP/2 whose streams may have so many bytes under way until the client says more, which it never does.
+async fn shut(router: &Router, window: u32, frames: &[u8]) -> tokio::net::TcpStream {
+    let mut stream = router.connect().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[&[0, 4], &window.to_be_bytes()[..]].concat())).await.unwrap();
+    stream.write_all(frames).await.unwrap();
+    stream
+}
+
+/// Waits for the first frame of this kind; answers pings, as a client does that is there. None if the connection ends.
+async fn first(stream: &mut tokio::net::TcpStream, kind: u8) -> Option<Vec<u8>> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let mut payload = vec![0; usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).await.ok()?;
+        if head[3] == kind {
+            return Some(payload);
+        }
+        if head[3] == 6 && head[4] == 0 {
+            stream.write_all(&frame(6, 1, 0, &payload)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_takes_nothing_is_reset_and_the_service_let_go() {
+    for window in [0, 1, 1000] {
+        let (listener, router) = bare_server(|c| c.client_timeout = Duration::from_millis(300)).await;
+        let mut client = shut(&router, window, &headers_frame(1, "/github-event")).await;
+        let (mut server, _) = listener.accept().await.unwrap();
+        read_until(&mut server, "\r\n\r\n").await;
+        // Who has to wait for the service is not blamed for it.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n").await.unwrap();
+        server.write_all(&[b'x'; 300_000]).await.unwrap();
+        let head = tokio::time::timeout(DEADLINE, first(&mut client, 1)).await.unwrap().unwrap();
+        assert_eq!(head.first(), Some(&0x88), "200");
+        let reset = tokio::time::timeout(DEADLINE, first(&mut client, 3)).await.unwrap();
+        assert!(reset.is_some(), "with a window of {window}");
+        let rest =
+            tokio::time::timeout(DEADLINE, async { while matches!(server.read(&mut [0; 64]).await, Ok(1..)) {} });
+        rest.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_answer_that_nobody_takes_holds_no_connection() {
+    let (listener, router) = bare_server(|c| {
+        c.client_timeout = Duration::from_millis(300);
+        c.serving.client_idle = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = shut(&router, 1, &headers_frame(1, "/github-event")).await;
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
+    server.write_all(&[b'x'; 1000]).await.unwrap();
+    // No frame is of this kind.
+    assert_eq!(tokio::time::timeout(DEADLINE, first(&mut client, 99)).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn trailers_hold_nothing_that_counts_in_heads() {
     let (listener, router) = bare_server(|_| ()).await;

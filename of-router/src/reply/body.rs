@@ -16,6 +16,7 @@ use crate::outside;
 use crate::serving::connection::Slot;
 use crate::serving::owners::Ticket;
 use crate::serving::record::Record;
+use crate::serving::taking;
 
 /// What a request holds until its answer or its tunnel has ended.
 #[derive(Debug)]
@@ -142,6 +143,7 @@ impl http_body::Body for Body {
         if self.watched.as_mut().is_some_and(|watched| watched.is_over(polled.is_ready(), context)) {
             return Poll::Ready(Some(Err(BodyError::Ended)));
         }
+        taking::note(polled.is_ready());
         if let Poll::Ready(Some(Ok(frame))) = &mut polled {
             if let (Some(data), Some(record)) = (frame.data_ref(), &mut self.record) {
                 record.sent += data.len() as u64;

@@ -11,7 +11,7 @@ use upstream::ClientBody;
 use super::connection::Slot;
 use super::dispatch::Common;
 use super::record::Record;
-use super::{Serving, door, strict};
+use super::{Serving, door, strict, taking};
 use crate::handler::{Call, Router};
 use crate::metrics::Shard;
 use crate::reply::{self, Body};
@@ -61,6 +61,7 @@ impl Lane {
         door::insist(response.headers_mut(), strict);
         self.keep_or_close(&mut response, version, before, &record);
         record.answered(&mut response);
+        taking::note(true);
         response
     }
 
