@@ -1,5 +1,5 @@
 //! Clients of HTTP/2 that ask for answers and do not take them: a stream whose window stays shut is no connection that
-//! blocks, so that nobody else notices.
+//! blocks, so that nobody else notices. An answer's next part, of 64 KiB at most, is asked for when the one before has gone.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
