@@ -128,15 +128,6 @@ pub(crate) fn table(given: &CustomDomains, claims: &[Claim], owner: impl Fn(&str
     table
 }
 
-/// What to begin with under a new configuration: what it gives, and what was proven before.
-pub(crate) fn carried_over(given: &CustomDomains, ours: &Domain, before: &Customs) -> Customs {
-    let proven =
-        before.iter().filter(|(host, custom)| custom.proven.is_some() && domain::place(ours, host) == Place::Elsewhere);
-    let mut table: Customs = proven.map(|(host, custom)| (host.clone(), custom.clone())).collect();
-    table.extend(given.table());
-    table
-}
-
 /// Whether a record names this owner. A label may hold another form of the host (`sdk::labels::value`).
 pub(crate) fn names(record: &OwnerId, labelled: &OwnerId) -> bool {
     record.id == labelled.id && record.id != 0 && sdk::labels::value(&record.host) == labelled.host.as_str()

@@ -89,7 +89,7 @@ impl Gate {
             payload_secret: auth.payload_secret,
             told: Cache::new(MAX_TOLD),
         });
-        let before = common.customs.lock().unwrap_or_else(PoisonError::into_inner).now();
+        let before = common.customs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let hosts = Hosts::start(config, gateway.clone(), &before)?;
         *common.customs.lock().unwrap_or_else(PoisonError::into_inner) = hosts.table().clone();
         common.edge.iter().for_each(|edge| edge.also(hosts.table().allowed()));
@@ -105,10 +105,6 @@ impl Gate {
     /// Where a request goes, or what it is answered. `named` is the host that its connection was made for, if there was one
     /// named.
     pub(crate) async fn admit<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
-        self.look(request, named).await.map_err(|answer| said(reply::suited(*answer, request.headers())))
-    }
-
-    async fn look<B>(&self, request: &Request<B>, named: Option<&str>) -> Result<Passage, Refused> {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(said(reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.")));

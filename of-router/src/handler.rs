@@ -1,5 +1,6 @@
 //! One request, from its head to the beginning of its answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use sdk::failure::chain;
 use tokio_util::sync::CancellationToken;
 use upstream::{ClientBody, ForwardError, Inbound, Limits, Upstream, forward};
 
+use crate::access::answers;
+use crate::auth::open::unless_over;
 use crate::config::{self, Config};
 use crate::gate::{Gate, Refused};
 use crate::metrics::Limit;
@@ -187,9 +190,12 @@ impl Router {
         let mut request = Some(Request::from_parts(parts, Received::new(body, call.record.received.clone())));
         let held = Held { _slot: slot, _ticket: ticket, _ending: ending.clone() };
         let shutdown = ending.as_ref().map_or(&self.shutdown, |ending| ending.token());
-        match forward(&way.pool, &mut request, held, behind.limits, shutdown).await {
-            Ok(response) => response.map(Body::passed),
-            Err(error) => failed(&error, call, behind.max_body),
+        let forwarded = pin!(forward(&way.pool, &mut request, held, behind.limits, shutdown));
+        match unless_over(passage.border.watch.as_ref(), forwarded).await {
+            Ok(Ok(response)) => response.map(Body::passed),
+            Ok(Err(error)) => failed(&error, call, behind.max_body),
+            Err(watch) if watch.has_ended() => answers::ended(),
+            Err(_) => answers::unclear(),
         }
     }
 

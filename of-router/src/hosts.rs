@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::Config;
 use crate::customs::{self, Claim, CustomDomains, Customs};
-use crate::domain::Domain;
+use crate::domain::{self, Domain, Place};
 use crate::ownership;
 use crate::tls::{Allowed, Holder, Host};
 
@@ -63,16 +63,56 @@ impl FromStr for DnsServer {
 
 /// A table that changes as functions and DNS do. Cloning gives the same one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Table(Arc<RwLock<Arc<Customs>>>);
+pub(crate) struct Table(Arc<RwLock<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    customs: Arc<Customs>,
+    known: Known,
+}
+
+/// What the table is made from: what functions ask for and DNS says, and until when that counts.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    claims: Vec<Claim>,
+    /// When the gateway told the claims.
+    listed: Option<Instant>,
+    proofs: Proofs,
+    /// Who told the proofs.
+    server: Option<DnsServer>,
+}
+
+impl Known {
+    /// What of this counts for another configuration.
+    fn carried_over(mut self, domain: &Domain, server: DnsServer) -> Self {
+        for claim in &mut self.claims {
+            claim.hosts.retain(|host| domain::place(domain, host) == Place::Elsewhere);
+        }
+        if self.server.is_some_and(|before| before != server) {
+            self.proofs.ask_all_again();
+        }
+        Self { server: Some(server), ..self }
+    }
+
+    fn table(&self, given: &CustomDomains) -> Customs {
+        let now = Instant::now();
+        customs::table(given, &self.claims, |host| self.proofs.owner(host, now))
+    }
+}
 
 impl Table {
     /// As it is now.
     pub(crate) fn now(&self) -> Arc<Customs> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).customs.clone()
     }
 
-    fn set(&self, customs: Customs) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(customs);
+    fn set(&self, given: &CustomDomains, known: &Known) {
+        let state = State { customs: Arc::new(known.table(given)), known: known.clone() };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    fn known(&self) -> Known {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).known.clone()
     }
 
     /// Lets certificates be ordered for these hosts.
@@ -93,25 +133,18 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Starts to keep the table, which begins with what is still right of the one of the configuration `before`. Has to
-    /// be called within a runtime.
-    pub(crate) fn start(config: &Config, gateway: Gateway, before: &Customs) -> anyhow::Result<Self> {
-        let table = Table::default();
-        table.set(customs::carried_over(&config.custom_domains, &config.domain, before));
+    /// Starts to keep the table, which begins with what still counts of the one of the configuration before. Has to be
+    /// called within a runtime.
+    pub(crate) fn start(config: &Config, gateway: Gateway, before: &Table) -> anyhow::Result<Self> {
+        let (table, given) = (Table::default(), config.custom_domains.clone());
         let Some(server) = config.dns_server else {
-            table.set(config.custom_domains.table());
+            table.set(&given, &Known::default());
             return Ok(Self { table, _stop: None });
         };
-        let keeper = Keeper {
-            domain: config.domain.clone(),
-            given: config.custom_domains.clone(),
-            gateway,
-            dns: Dns::new(server)?,
-            table: table.clone(),
-            claims: Vec::new(),
-            listed: Instant::now(),
-            proofs: Proofs::default(),
-        };
+        let known = before.known().carried_over(&config.domain, server);
+        table.set(&given, &known);
+        let (domain, dns) = (config.domain.clone(), Dns::new(server)?);
+        let keeper = Keeper { domain, given, gateway, dns, table: table.clone(), known };
         let stop = CancellationToken::new();
         let (ended, every) = (stop.clone(), config.domains_every);
         tokio::spawn(async move {
@@ -135,9 +168,7 @@ struct Keeper {
     gateway: Gateway,
     dns: Dns,
     table: Table,
-    claims: Vec<Claim>,
-    listed: Instant,
-    proofs: Proofs,
+    known: Known,
 }
 
 impl Keeper {
@@ -145,8 +176,7 @@ impl Keeper {
         loop {
             self.list().await;
             self.prove().await;
-            let now = Instant::now();
-            self.table.set(customs::table(&self.given, &self.claims, |host| self.proofs.owner(host, now)));
+            self.table.set(&self.given, &self.known);
             tokio::time::sleep(every).await;
         }
     }
@@ -154,23 +184,24 @@ impl Keeper {
     async fn list(&mut self) {
         match tokio::time::timeout(PATIENCE, self.gateway.list()).await {
             Ok(Ok(functions)) => {
-                self.claims = functions.iter().filter_map(|function| claim(&self.domain, function)).collect();
-                self.listed = Instant::now();
+                self.known.claims = functions.iter().filter_map(|function| claim(&self.domain, function)).collect();
+                self.known.listed = Some(Instant::now());
             }
             Ok(Err(error)) => tracing::warn!(cause = chain(&error), "the gateway does not list functions"),
             Err(_) => tracing::warn!("the gateway takes too long to list functions"),
         }
-        if self.listed.elapsed() > LISTED_FOR {
-            self.claims.clear();
+        if self.known.listed.is_none_or(|at| at.elapsed() > LISTED_FOR) {
+            self.known.claims.clear();
         }
     }
 
     async fn prove(&mut self) {
-        let wanted: BTreeSet<&str> = self.claims.iter().flat_map(|claim| &claim.hosts).map(String::as_str).collect();
+        let Known { claims, proofs, .. } = &mut self.known;
+        let wanted: BTreeSet<&str> = claims.iter().flat_map(|claim| &claim.hosts).map(String::as_str).collect();
         let wanted: Vec<String> = wanted.into_iter().take(customs::MAX_CLAIMED).map(str::to_owned).collect();
         let now = Instant::now();
-        self.proofs.keep(&wanted);
-        let due: Vec<String> = wanted.into_iter().filter(|host| self.proofs.is_due(host, now)).collect();
+        proofs.keep(&wanted);
+        let due: Vec<String> = wanted.into_iter().filter(|host| proofs.is_due(host, now)).collect();
         let dns = &self.dns;
         let look_up = |host: String| async move {
             let found = dns.owner(&host).await;
@@ -178,7 +209,7 @@ impl Keeper {
         };
         let found: Vec<_> = futures_util::stream::iter(due).map(look_up).buffer_unordered(AT_ONCE).collect().await;
         for (host, found) in found {
-            self.proofs.learn(host, found, Instant::now());
+            proofs.learn(host, found, Instant::now());
         }
     }
 }
@@ -216,6 +247,32 @@ mod tests {
         for wrong in ["", "dns.google", "10.0.0", "10.0.0.10:x"] {
             assert_eq!(wrong.parse::<DnsServer>(), Err(InvalidDnsServer), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_new_configuration_begins_with_what_was_proven() {
+        let (id, now) = (OwnerId { host: "github.com".into(), id: 42 }, Instant::now());
+        let hosts = vec!["www.alice.com".to_owned(), "a.example.com".to_owned(), "unproven.org".to_owned()];
+        let (owner, service) = ("alice".parse().unwrap(), "alice-shop".parse().unwrap());
+        let mut proofs = Proofs::default();
+        for host in &hosts[..2] {
+            proofs.learn(host.clone(), Found::Word(Some(id.clone()), Duration::from_secs(60)), now);
+        }
+        let server = Some(DnsServer::System);
+        let before = Table::default();
+        let claims = vec![Claim { owner, id, service, hosts }];
+        before.set(&CustomDomains::default(), &Known { claims, listed: Some(now), proofs, server });
+        assert_eq!(before.now().len(), 2);
+
+        let (given, domain) = ("www.bob.org=bob/web".parse().unwrap(), "example.com".parse().unwrap());
+        let same = before.known().carried_over(&domain, DnsServer::System);
+        let mut hosts: Vec<_> = same.table(&given).into_keys().collect();
+        hosts.sort();
+        assert_eq!(hosts, ["www.alice.com", "www.bob.org"], "what is the platform's own now is not carried over");
+        assert!(!same.proofs.is_due("www.alice.com", now), "and need not be asked for again");
+        let other = before.known().carried_over(&domain, DnsServer::At("10.0.0.1:53".parse().unwrap()));
+        assert!(other.table(&given).contains_key("www.alice.com"));
+        assert!(other.proofs.is_due("www.alice.com", Instant::now()), "another server is asked at once");
     }
 
     #[test]

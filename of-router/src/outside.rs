@@ -169,6 +169,19 @@ fn drop_our_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes out of trailers what counts in heads alone: where a reader adds one to the other, they would change what was
+/// decided, or how the message was framed.
+pub(crate) fn keep_inside(trailers: &mut HeaderMap) {
+    let forbidden = |name: &HeaderName| {
+        let signs_in = matches!(*name, header::COOKIE | header::SET_COOKIE | header::AUTHORIZATION);
+        let frames = matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TRAILER);
+        let about = matches!(*name, header::HOST | header::CONNECTION | header::UPGRADE | header::TE);
+        signs_in || frames || about || is_ours(name.as_str()) || name == "clear-site-data"
+    };
+    let found: Vec<HeaderName> = trailers.keys().filter(|name| forbidden(name)).cloned().collect();
+    found.iter().for_each(|name| drop(trailers.remove(name)));
+}
+
 fn is_ours(name: &str) -> bool {
     // All of them begin so, and most others do not.
     if !name.starts_with(['x', 'f']) {

@@ -11,7 +11,7 @@ use upstream::ForwardError;
 use crate::route::Refusal;
 
 pub(crate) use body::{Body, Held, Received};
-pub(crate) use page::{Action, accepts_pages, suited};
+pub(crate) use page::{Action, Asked, accepts_pages, suited};
 
 /// A short text.
 pub(crate) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
@@ -89,14 +89,25 @@ pub(crate) fn unclear() -> Response<Body> {
 
 /// A request's body is longer than is taken.
 pub(crate) fn too_long(limit: u64) -> Response<Body> {
-    text(StatusCode::PAYLOAD_TOO_LARGE, &format!("A request may have a body of at most {limit} bytes."))
+    let sentence = format!("A request may have a body of at most {}. Send less, or send it in parts.", size(limit));
+    text(StatusCode::PAYLOAD_TOO_LARGE, &sentence)
+}
+
+/// A number of bytes as people say it.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let whole = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
 }
 
 /// An owner's functions are called too much.
 pub(crate) fn too_many(wait: Duration) -> Response<Body> {
-    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "There are too many requests to this owner's functions.");
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() != 0);
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds.max(1)));
+    let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() != 0)).max(1);
+    let wait = if seconds == 1 { "a second".to_owned() } else { format!("{seconds} seconds") };
+    let sentence =
+        format!("There are too many requests to this owner's functions at the moment. Wait {wait}, and try again.");
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, &sentence);
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     response
 }
 
@@ -104,19 +115,37 @@ pub(crate) fn too_many(wait: Duration) -> Response<Body> {
 pub(crate) fn failed(error: &ForwardError, limit: u64) -> Response<Body> {
     match error {
         ForwardError::Timeout(after) => {
-            text(StatusCode::GATEWAY_TIMEOUT, &format!("There was no answer within {} seconds.", after.as_secs_f32()))
+            let seconds = after.as_secs_f32();
+            let sentence = format!(
+                "There was no answer within {seconds} seconds. What was begun may still go on: look whether it is done \
+                 before you ask again."
+            );
+            text(StatusCode::GATEWAY_TIMEOUT, &sentence)
         }
         ForwardError::TooLong => too_long(limit),
-        ForwardError::ClientGone => text(StatusCode::REQUEST_TIMEOUT, "The request did not come to its end in time."),
-        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked | ForwardError::Gone => {
-            text(StatusCode::BAD_GATEWAY, "The service behind this address gave no answer.")
-        }
+        ForwardError::ClientGone => text(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request did not come to its end in time. Check your connection, and send it again.",
+        ),
+        ForwardError::Connect { .. } | ForwardError::Broken(_) | ForwardError::Unasked | ForwardError::Gone => text(
+            StatusCode::BAD_GATEWAY,
+            "The service behind this address gave no answer. Try again in a moment. If that does not help, tell whoever \
+             runs it.",
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::about_sentence;
+    use super::{about_sentence, size};
+
+    #[test]
+    fn sizes_are_said_in_the_largest_unit_that_fits() {
+        for (bytes, said) in [(100 << 20, "100 MiB"), (4 << 30, "4 GiB"), (64 << 10, "64 KiB"), (1025, "1025 bytes")] {
+            assert_eq!(size(bytes), said);
+        }
+        assert_eq!(size(0), "0 bytes");
+    }
 
     #[test]
     fn the_address_of_functions_keeps_the_port() {

@@ -53,7 +53,85 @@ pub(crate) fn waits_for(start: &Env, now: &Env) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
     use super::*;
+
+    /// Variables and secrets that a reload reads anew.
+    const ANEW: [&str; 27] = [
+        "auth_public_url",
+        "auth_url",
+        "basic-auth-password",
+        "basic-auth-user",
+        "client_idle_timeout",
+        "client_timeout",
+        "custom_domains",
+        "dns_server",
+        "domain",
+        "drain_idle_timeout",
+        "gateway_url",
+        "git_timeout",
+        "git_url",
+        "idle_timeout",
+        "max_body_bytes",
+        "max_client_connections",
+        "max_connection_requests",
+        "max_git_body_bytes",
+        "max_head_bytes",
+        "max_headers",
+        "max_streams",
+        "owner_burst",
+        "owner_max_concurrent",
+        "owner_requests_per_second",
+        "payload-secret",
+        "public_scheme",
+        "upstream_timeout",
+    ];
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+        entries.flat_map(below).collect()
+    }
+
+    /// The settings that a source reads: what stands as a text behind these calls.
+    fn settings(source: &str) -> BTreeSet<String> {
+        let calls = ["var", "secret", "required", "or", "optional", "duration_or", "flag", "list", "optional_secret"];
+        let product = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut found = BTreeSet::new();
+        for (at, _) in product.match_indices('.') {
+            let after = &product[at + 1..];
+            let name: String = after.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let Some((before, argument)) = after[name.len()..].split_once('(') else { continue };
+            let text = argument.trim_start().strip_prefix('"').and_then(|text| text.split('"').next());
+            let plain = before.is_empty() || before.starts_with("::<") && before.ends_with('>');
+            if let Some(text) = text.filter(|_| plain && calls.contains(&name.as_str())) {
+                found.insert(text.to_owned());
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_setting_waits_for_a_restart_or_is_read_anew_and_is_explained() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // How long to fuzz is a setting of the tests.
+        let product = sources(&here.join("src")).into_iter().filter(|path| !path.ends_with("property/fuzz.rs"));
+        let texts = product.map(|path| std::fs::read_to_string(path).unwrap());
+        let mut read: BTreeSet<String> = texts.flat_map(|text| settings(&text)).collect();
+        // The runtime reads this one.
+        read.insert("secret_mount_path".to_owned());
+        let listed = || VARIABLES.into_iter().chain(SECRETS).chain(ANEW);
+        let known: BTreeSet<String> = listed().map(str::to_owned).collect();
+        assert_eq!(known.len(), listed().count(), "a setting is in both lists, or twice in one");
+        assert_eq!(read, known, "a new setting belongs into one of the lists");
+
+        let guides = ["docs/edge.md", "docs/edge-operation.md", "docs/https.md", "of-router/README.md"];
+        let guides = guides.map(|path| std::fs::read_to_string(here.join("..").join(path)).unwrap()).concat();
+        let silent: Vec<_> = known.iter().filter(|name| !guides.contains(&format!("`{name}`"))).collect();
+        assert!(silent.is_empty(), "no guide explains {silent:?}");
+    }
 
     #[test]
     fn what_has_to_wait_is_named_and_nothing_else() {

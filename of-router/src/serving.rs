@@ -11,6 +11,7 @@ pub(crate) mod record;
 mod settings;
 mod strict;
 mod sweep;
+pub(crate) mod taking;
 mod watched;
 mod worker;
 

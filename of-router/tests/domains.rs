@@ -6,10 +6,11 @@ mod support;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use of_router::DnsServer;
+use of_router::{Change, DnsServer};
 use session::protocol::Scope;
 use support::auth::{Auth, person};
 use support::{DEADLINE, Gateway, Router, config};
@@ -17,6 +18,9 @@ use tokio::net::UdpSocket;
 
 const ACCESS: &str = "com.openfaas.cloud.access";
 const DOMAINS: &str = "com.openfaas.cloud.domains";
+
+/// A record that the name server fails at.
+const FAILS: &str = "fails";
 
 type Records = Arc<Mutex<HashMap<String, String>>>;
 
@@ -46,8 +50,10 @@ fn answer(question: &[u8], records: &HashMap<String, String>) -> Vec<u8> {
     }
     let asked = &question[12..at + 5];
     let text = records.get(&name.join("."));
-    let count = u8::from(text.is_some());
-    let code = if text.is_some() { 0 } else { 3 };
+    // A failure of the server's, or no such name.
+    let code = if text.is_some() { 2 } else { 3 };
+    let text = text.filter(|text| *text != FAILS);
+    let (count, code) = if text.is_some() { (1, 0) } else { (0, code) };
     let mut out = [&question[..2], &[0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0], asked].concat();
     if let Some(text) = text {
         let length = u8::try_from(text.len()).unwrap();
@@ -118,4 +124,35 @@ async fn of_all_that_ask_for_a_host_the_function_of_the_owner_that_dns_names_has
     until(&router, "www.alice.com", "/x", 404).await;
     gateway.deploy_with("alice-shop", "alice", 42, &claim);
     until(&router, "www.alice.com", "/x", 200).await;
+}
+
+#[tokio::test]
+async fn what_dns_has_proven_outlives_a_reload_and_a_name_server_that_fails() {
+    let gateway = Gateway::start().await;
+    gateway.deploy_with("alice-shop", "alice", 42, &[(DOMAINS, "www.alice.com")]);
+    let (dns, records) = name_server(&[("_ofc.www.alice.com", "ofc-owner=github.com/42")]).await;
+    let mut config = config(gateway.address);
+    config.dns_server = Some(DnsServer::At(dns));
+    config.domains_every = Duration::from_millis(20);
+    let (router, tell) = Router::start_changing(config.clone()).await;
+    until(&router, "www.alice.com", "/x", 200).await;
+    records.lock().unwrap().insert("_ofc.www.alice.com".into(), FAILS.into());
+
+    let (failing, _) = name_server(&[("_ofc.www.alice.com", FAILS)]).await;
+    for server in [dns, failing] {
+        config.dns_server = Some(DnsServer::At(server));
+        tell.send(Change::Config(Box::new(config.clone()))).await.unwrap();
+        let rounds = gateway.listed.load(Ordering::Relaxed) + 5;
+        let served = async {
+            while gateway.listed.load(Ordering::Relaxed) < rounds {
+                assert_eq!(router.status("www.alice.com", "/x").await, 200, "there is no gap");
+            }
+        };
+        tokio::time::timeout(DEADLINE, served).await.unwrap();
+    }
+
+    let (clear, _) = name_server(&[("_ofc.www.alice.com", "ofc-owner=github.com/6")]).await;
+    config.dns_server = Some(DnsServer::At(clear));
+    tell.send(Change::Config(Box::new(config))).await.unwrap();
+    until(&router, "www.alice.com", "/x", 404).await;
 }

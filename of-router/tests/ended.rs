@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 const ALICE: &str = "alice.localhost";
 
 struct Place {
-    _gateway: Gateway,
+    gateway: Gateway,
     auth: Auth,
     router: Router,
     tell: mpsc::Sender<Change>,
@@ -35,7 +35,7 @@ async fn place(change: impl FnOnce(&mut Config)) -> Place {
     }
     // Who is told nothing yet could not be told of an end.
     until("the router listens", async || auth.listeners() > 0).await;
-    Place { _gateway: gateway, auth, router, tell, config }
+    Place { gateway, auth, router, tell, config }
 }
 
 impl Place {
@@ -116,6 +116,44 @@ async fn an_answer_breaks_off_with_the_token_that_asked_for_it() {
     assert!(broken.is_err(), "it does not look as if it were whole");
     let more = tokio::time::timeout(Duration::from_millis(50), two.chunk()).await;
     assert!(more.is_err(), "the other goes on");
+}
+
+#[tokio::test]
+async fn who_waits_for_an_answer_is_refused_when_the_session_or_token_ends() {
+    let place = place(|_| ()).await;
+    let session = place.auth.token(&person("alice", 42), "s1", ALICE, 600);
+    let by_token = place.router.get(ALICE, "/ours/slow").bearer_auth("ofct_one");
+    let by_cookie = place.router.get(ALICE, "/ours/slow").header("cookie", format!("ofc_session={session}"));
+    let asked = [by_token, by_cookie].map(|request| tokio::spawn(request.header("accept", "text/html").send()));
+    let other = tokio::spawn(place.router.get(ALICE, "/ours/slow").bearer_auth("ofct_two").send());
+    until("all are with the function", async || place.gateway.reached().len() == 3).await;
+    place.auth.revoke("sid-of-ofct_one");
+    place.auth.revoke("s1");
+    for asked in asked {
+        let answer = tokio::time::timeout(DEADLINE, asked).await.unwrap().unwrap().unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["cache-control"].to_str().unwrap()), (401, "no-store"));
+        assert!(answer.text().await.unwrap().contains(r#"href="">Sign in</a>"#));
+    }
+    assert!(!other.is_finished(), "the other goes on");
+    let again = place.router.get(ALICE, "/ours/x").bearer_auth("ofct_two").send().await.unwrap();
+    assert_eq!(again.status(), 200);
+}
+
+#[tokio::test]
+async fn who_waits_is_refused_when_the_session_s_time_is_over() {
+    let place = place(|_| ()).await;
+    let token = place.auth.last_token(&person("alice", 42), "s1", ALICE, 2);
+    let answer = place.router.get(ALICE, "/ours/slow").header("cookie", format!("ofc_session={token}")).send();
+    assert_eq!(answer.await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn nobody_waits_while_nobody_can_tell_what_has_ended() {
+    let place = place(|config| config.auth_silence = Duration::from_millis(200)).await;
+    let waiting = tokio::spawn(place.router.get(ALICE, "/ours/slow").bearer_auth("ofct_one").send());
+    until("it is with the function", async || place.gateway.reached().len() == 1).await;
+    place.auth.fall_silent(true);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 503);
 }
 
 #[tokio::test]

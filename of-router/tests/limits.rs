@@ -139,3 +139,29 @@ async fn who_does_not_take_an_answer_loses_it() {
     let cut = async { while server.write_all(&block).await.is_ok() {} };
     tokio::time::timeout(DEADLINE, cut).await.unwrap();
 }
+
+#[tokio::test]
+async fn half_a_request_behind_a_whole_one_holds_no_connection() {
+    let (_gateway, router) = place(|c| {
+        c.client_timeout = Duration::from_secs(1);
+        c.serving.client_idle = Duration::from_millis(500);
+    })
+    .await;
+    let plain = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let other = "GET /healthz HTTP/1.1\r\nhost: x\r\nte: trailers\r\n\r\n";
+    for whole in [plain, other] {
+        let mut stream = router.connect().await;
+        stream.write_all(format!("{whole}GET /hea").as_bytes()).await.unwrap();
+        assert_eq!(closed(&mut stream).await.matches("200 OK").count(), 1, "{whole}");
+    }
+    // Who is only slow is served.
+    for whole in [plain, other] {
+        let mut stream = router.connect().await;
+        stream.write_all(format!("{whole}GET /hea").as_bytes()).await.unwrap();
+        read_until(&mut stream, "OK").await;
+        // By now the connection is parked.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stream.write_all(b"lthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        read_until(&mut stream, "200 OK").await;
+    }
+}

@@ -255,3 +255,139 @@ async fn s11_answers_are_not_held_back_and_nothing_forged_goes_on() {
         assert!(written < 64 << 20, "the router holds {written} bytes that nobody reads");
     }
 }
+
+/// A connection of HTTP/2 whose streams may have so many bytes under way until the client says more, which it never does.
+async fn shut(router: &Router, window: u32, frames: &[u8]) -> tokio::net::TcpStream {
+    let mut stream = router.connect().await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[&[0, 4], &window.to_be_bytes()[..]].concat())).await.unwrap();
+    stream.write_all(frames).await.unwrap();
+    stream
+}
+
+/// Waits for the first frame of this kind; answers pings, as a client does that is there. None if the connection ends.
+async fn first(stream: &mut tokio::net::TcpStream, kind: u8) -> Option<Vec<u8>> {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let mut payload = vec![0; usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).await.ok()?;
+        if head[3] == kind {
+            return Some(payload);
+        }
+        if head[3] == 6 && head[4] == 0 {
+            stream.write_all(&frame(6, 1, 0, &payload)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_takes_nothing_is_reset_and_the_service_let_go() {
+    for window in [0, 1, 1000] {
+        let (listener, router) = bare_server(|c| c.client_timeout = Duration::from_millis(300)).await;
+        let mut client = shut(&router, window, &headers_frame(1, "/github-event")).await;
+        let (mut server, _) = listener.accept().await.unwrap();
+        read_until(&mut server, "\r\n\r\n").await;
+        // Who has to wait for the service is not blamed for it.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n").await.unwrap();
+        server.write_all(&[b'x'; 300_000]).await.unwrap();
+        let head = tokio::time::timeout(DEADLINE, first(&mut client, 1)).await.unwrap().unwrap();
+        assert_eq!(head.first(), Some(&0x88), "200");
+        let reset = tokio::time::timeout(DEADLINE, first(&mut client, 3)).await.unwrap();
+        assert!(reset.is_some(), "with a window of {window}");
+        let rest =
+            tokio::time::timeout(DEADLINE, async { while matches!(server.read(&mut [0; 64]).await, Ok(1..)) {} });
+        rest.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_answer_that_nobody_takes_holds_no_connection() {
+    let (listener, router) = bare_server(|c| {
+        c.client_timeout = Duration::from_millis(300);
+        c.serving.client_idle = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = shut(&router, 1, &headers_frame(1, "/github-event")).await;
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await.unwrap();
+    server.write_all(&[b'x'; 1000]).await.unwrap();
+    // No frame is of this kind.
+    assert_eq!(tokio::time::timeout(DEADLINE, first(&mut client, 99)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn trailers_hold_nothing_that_counts_in_heads() {
+    let (listener, router) = bare_server(|_| ()).await;
+    let mut client = router.connect().await;
+    let forged = "x-auth-user: root\r\nx_forwarded_for: 6.6.6.6\r\ncontent-length: 9\r\nhost: evil\r\ncookie: a=1\r\n\
+                  set-cookie: ofc_session=1\r\nclear-site-data: \"*\"\r\nauthorization: x\r\ntransfer-encoding: x\r\n";
+    let names = "x-sum, x-auth-user, x_forwarded_for, content-length, host, cookie, set-cookie, clear-site-data, \
+                 authorization, transfer-encoding";
+    let ask = format!(
+        "POST /github-event HTTP/1.1\r\nhost: system.localhost\r\nte: trailers\r\ntrailer: {names}\r\n\
+         transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{forged}x-sum: 7\r\n\r\n"
+    );
+    client.write_all(ask.as_bytes()).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    let asked = read_until(&mut server, "\r\n0\r\nx-sum: 7\r\n\r\n").await;
+    assert!(!asked.contains("root") && !asked.contains("6.6.6.6"), "{asked}");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ntrailer: {names}\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n{forged}x-sum: 8\r\n\r\n"
+    );
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let answered = read_until(&mut client, "0\r\nx-sum: 8\r\n\r\n").await;
+    assert!(!answered.contains("root") && !answered.contains("ofc_session"), "{answered}");
+
+    // Over HTTP/2 the same, and to who does not ask for trailers, none.
+    let mut sender = http2::<Empty<Bytes>>(&router).await;
+    let request = Request::get("http://system.localhost/github-event").header("te", "trailers").body(Empty::new());
+    let asked = tokio::spawn(async move { sender.send_request(request.unwrap()).await.unwrap() });
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let whole = asked.await.unwrap().into_body().collect().await.unwrap();
+    let trailers = whole.trailers().unwrap();
+    assert_eq!(trailers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["x-sum"]);
+    // So that the next request does not come by the same connection.
+    drop(server);
+    client.write_all(b"GET /github-event HTTP/1.1\r\nhost: system.localhost\r\n\r\n").await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    read_until(&mut server, "\r\n\r\n").await;
+    server.write_all(answer.as_bytes()).await.unwrap();
+    let answered = read_until(&mut client, "\r\n0\r\n").await;
+    assert!(!answered.contains("x-sum: 8"), "{answered}");
+}
+
+#[tokio::test]
+async fn answers_are_written_anew_with_one_length_and_without_what_is_about_a_connection() {
+    let (listener, router) = bare_server(|c| c.serving.workers = 1).await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\nconnection: upgrade, x-hop\r\nupgrade: h2c\r\n\
+                  x-hop: 1\r\nkeep-alive: timeout=5\r\n\r\nok";
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut server, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                while read_until(&mut server, "\r\n\r\n").await.starts_with("GET") {
+                    server.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    for line in ["", "te: trailers\r\n"] {
+        let ask = format!("GET /github-event HTTP/1.1\r\nhost: system.localhost\r\n{line}\r\n");
+        let mut client = router.connect().await;
+        client.write_all(ask.as_bytes()).await.unwrap();
+        let seen = read_until(&mut client, "\r\n\r\nok").await.to_ascii_lowercase();
+        assert_eq!(seen.matches("content-length").count(), 1, "{seen}");
+        assert!(!["upgrade", "x-hop", "keep-alive"].iter().any(|name| seen.contains(name)), "{seen}");
+    }
+    let mut sender = http2::<Empty<Bytes>>(&router).await;
+    let request = Request::get("http://system.localhost/github-event").body(Empty::new()).unwrap();
+    let answered = sender.send_request(request).await.unwrap();
+    assert_eq!(answered.headers().get_all("content-length").iter().count(), 1);
+    assert_eq!(answered.headers().get("upgrade"), None);
+    serving.abort();
+}

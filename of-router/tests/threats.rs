@@ -72,6 +72,118 @@ async fn s3_without_login_the_platform_is_closed_and_not_open() {
     assert!(gateway.reached().is_empty());
 }
 
+/// S4: the original's dashboard decoded tokens and verified none, took no cookie for a yes, and cut the whole `Cookie` header
+/// up at its dots, so that any cookie could take the session's place.
+#[tokio::test]
+async fn s4_a_token_is_verified_and_no_other_cookie_takes_its_place() {
+    let (gateway, auth, router) = place().await;
+    let good = auth.token(&person("alice", 42), "s", "system.localhost", 600);
+    let ours = auth.token(&person("alice", 42), "s", "alice.localhost", 600);
+    let (head, signature) = good.rsplit_once('.').unwrap();
+    let (header, claims) = head.split_once('.').unwrap();
+    let cookies = [
+        String::new(),
+        format!("session={good}"),
+        format!("of-token={good}"),
+        format!("xofc_session={good}"),
+        format!("a={header}.x; b={claims}.{signature}"),
+        format!("ofc_session={header}.{claims}."),
+        format!("ofc_session={header}.{claims}"),
+        format!("ofc_session={header}.{claims}.{}", &signature[1..]),
+        format!("ofc_session=x; ofc_session={good}"),
+        format!("ofc_session=\"{good}\""),
+        format!("ofc_session={ours}"),
+    ];
+    for cookie in &cookies {
+        let asked = router.get("system.localhost", "/dashboard").header("cookie", cookie).send().await.unwrap();
+        assert_eq!(asked.status(), 401, "{cookie}");
+    }
+    assert!(gateway.reached().is_empty());
+    let cookie = format!("a=1.2.3; ofc_session={good}; b=4.5.6");
+    let asked = router.get("system.localhost", "/dashboard").header("cookie", cookie).send().await.unwrap();
+    assert_eq!(asked.status(), 200);
+}
+
+/// S5: the original walked the characters of an organisation's name, so that a member of `acme` was one of everything that
+/// begins with an a, c, m or e; and `al` was somebody at `alice`.
+#[tokio::test]
+async fn s5_a_role_is_at_one_owner_by_number_and_never_by_a_part_of_a_name() {
+    let (gateway, auth, router) = place().await;
+    auth.api_token("ofct_a", &person("alice", 42), &[session::protocol::Scope::Invoke]);
+    let places: [(&'static str, u64, u16); 8] = [
+        ("acme", 7, 200),
+        ("alice", 42, 200),
+        ("a", 70, 403),
+        ("c", 71, 403),
+        ("acme-x", 77, 403),
+        ("ac", 700, 403),
+        ("al", 4, 403),
+        ("alice-x", 421, 403),
+    ];
+    for (owner, id, expected) in places {
+        gateway.deploy_with(&format!("{owner}-ours2"), owner, id, &[(ACCESS, "members")]);
+        let asked = router.get(&format!("{owner}.localhost"), "/ours2").bearer_auth("ofct_a").send().await.unwrap();
+        assert_eq!(asked.status(), expected, "{owner}");
+    }
+    // The same login with another number is somebody else.
+    gateway.deploy_with("acme-theirs", "acme", 8, &[(ACCESS, "members")]);
+    let asked = router.get("acme.localhost", "/theirs").bearer_auth("ofct_a").send().await.unwrap();
+    assert_eq!(asked.status(), 403);
+}
+
+/// S6, S7, S14: the original told anybody signed in (or anybody at all, by S1) the logs, lists and metrics of everybody, and
+/// metrics by a query of the caller's own.
+#[tokio::test]
+async fn s6_s7_s14_who_is_signed_in_reaches_no_function_of_the_platform_but_its_page() {
+    let (gateway, auth, router) = place().await;
+    let mut alice = person("alice", 42);
+    alice.operator = true;
+    let cookie = format!("ofc_session={}", auth.token(&alice, "s", "system.localhost", 600));
+    for path in [
+        "/pipeline-log?repoPath=bob/secret&commitSHA=1&user=alice",
+        "/list-functions?user=bob",
+        "/function-logs?function=bob-x",
+        "/system-metrics?function=x%22%7D%20or%20up&metrics_window=60m",
+        "/metrics",
+        "/audit-event",
+        "/system-dashboard",
+        "/function/pipeline-log",
+        "/system/functions",
+    ] {
+        let asked = router.get("system.localhost", path).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(asked.status(), 404, "{path}");
+    }
+    assert!(gateway.reached().is_empty());
+}
+
+/// S13: the original's dashboard put the request's path behind a folder's name, and only another program's habit of cleaning
+/// paths kept people in there.
+#[tokio::test]
+async fn s13_no_path_to_the_dashboard_leaves_it() {
+    let (gateway, auth, router) = place().await;
+    let token = auth.token(&person("alice", 42), "s", "system.localhost", 600);
+    for path in [
+        "/dashboard/../list-functions",
+        "/dashboard/static/../../x",
+        "/dashboard/%2e%2e/x",
+        "/dashboard/..%2fx",
+        "/dashboard/..\\x",
+        "/dashboard/..;/x",
+        "/dashboard/static//etc/passwd",
+        "/dashboard/%2fetc/passwd",
+        "/dashboard/x%00.js",
+        "/dashboard%2f..%2fx",
+        "/dashboards",
+    ] {
+        let ask = format!(
+            "GET {path} HTTP/1.1\r\nhost: system.localhost\r\ncookie: ofc_session={token}\r\nconnection: close\r\n\r\n"
+        );
+        let status = support::status_of(&router.raw(ask.as_bytes()).await);
+        assert!(matches!(status, 400 | 404), "{path}: {status}");
+    }
+    assert!(gateway.reached().is_empty());
+}
+
 /// S11: the original sent people back to an http:// address made of the Host header, and passed on every cookie and
 /// every forged X-Forwarded-*. (That it kept whole bodies in memory has its tests in `streaming.rs`.)
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -113,8 +114,7 @@ where
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ForwardError::Unasked);
     }
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
+    strip_answer(&mut response);
     Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
 }
 
@@ -163,8 +163,7 @@ where
     let (sender, mut response) = sent.unwrap_or_else(|_| Err(too_late(place, limits.head)))?;
     let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let server = switching.then(|| hyper::upgrade::on(&mut response));
-    strip_hop_by_hop(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
+    strip_answer(&mut response);
     match (client, server) {
         (Some(client), Some(server)) => {
             tokio::spawn(tunnel::run(client, server, guard, shutdown.clone()));
@@ -173,6 +172,16 @@ where
         (None, Some(_)) => Err(ForwardError::Unasked),
         (_, None) => Ok(response.map(|body| Answer::new(body, (sender, Arc::clone(upstream)), guard, limits.pause))),
     }
+}
+
+/// Makes an answer one for the connection to the client.
+fn strip_answer<B>(response: &mut Response<B>) {
+    // What a server could speak besides concerns who is connected to it.
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().remove(UPGRADE);
+    }
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
 }
 
 async fn send<B>(

@@ -51,8 +51,8 @@ pub enum Served<S> {
 
 /// Serves plain requests on a connection, of which `read` was read already.
 ///
-/// `stop` is asked between two requests whether to go on, with a context that has to be woken when that changes. `answer`
-/// makes the answers; what it is at is dropped when the client leaves.
+/// `stop` is asked between two requests whether to go on, with a context that has to be woken when that changes; half of a
+/// request that is there by then is given back with the connection. `answer` makes the answers; what it is at is dropped when the client leaves.
 ///
 /// # Errors
 /// When the connection breaks, or an answer does.
@@ -132,6 +132,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
+                    // Behind a whole request there may be half of one. Who says stop may have to count its time anew.
+                    if !self.input.is_empty() && stop(context).is_ready() {
+                        return Poll::Ready(Ok(Next::Other));
+                    }
                     ready!(Patience::poll(&mut self.patience, context));
                     return Poll::Ready(Ok(Next::Over));
                 }
@@ -206,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut trailers = None;
+        // Who takes trailers says so, and is no plain client: those behind the body stay here.
         while let Some(frame) = self.frame(&mut out, body.as_mut()).await? {
             match frame.into_data() {
                 Ok(data) if data.is_empty() => {}
@@ -214,10 +218,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                     reply::chunk(&mut out, data.len());
                     self.put(&mut out, data, b"\r\n").await?;
                 }
-                Err(frame) => trailers = frame.into_trailers().ok(),
+                Err(_) => {}
             }
         }
-        reply::last_chunk(&mut out, trailers.as_ref());
+        out.extend_from_slice(b"0\r\n\r\n");
         self.stream.write_all(&out).await
     }
 

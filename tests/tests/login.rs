@@ -174,6 +174,7 @@ fn somebody_else_is_refused_and_a_session_ends_while_it_is_used() {
     until("the session is closed during use", || place.status_with("cookie", &cookie) == 401);
     browser.open(&place.url("git", "/logout"));
     browser.press("Sign out");
+    until("nobody is signed in at the git host", || browser.text().contains("Nobody is signed in"));
     place.come_to_the_login(&browser);
 
     let said = place.ofc(&["logout"]);

@@ -43,6 +43,15 @@ pub(crate) fn bad_token() -> Response<Body> {
     response
 }
 
+/// The caller was known, and is not any more.
+pub(crate) fn ended() -> Response<Body> {
+    let mut response =
+        unauthorised("The session or API token that this was asked with has ended meanwhile. Sign in, and ask again.");
+    // This very address, which is where signing in begins.
+    response.extensions_mut().insert(Action { href: String::new(), label: "Sign in" });
+    response
+}
+
 /// The caller is known, and may not.
 pub(crate) fn forbidden(login: &str, owner: &str) -> Response<Body> {
     let sentence = format!("You are signed in as {login}, who may not call this function of {owner}.");

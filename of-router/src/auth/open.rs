@@ -14,6 +14,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::notices::Standing;
 use super::{Following, seconds};
 
+/// An answer that begins sooner is not kept account of while it is waited for.
+const SOON: Duration = Duration::from_millis(100);
 /// How often it is looked whose time is over.
 const LOOK: Duration = Duration::from_millis(500);
 /// After so many silences of of-auth's, nothing stays open: what ends meanwhile may never be told, as of-auth keeps the
@@ -121,6 +123,32 @@ impl Watch {
             standing.open().end(sid);
         }
         ending
+    }
+
+    /// Whether the session or token itself has ended. Otherwise what was open has ended because nobody says whether it has.
+    pub(crate) fn has_ended(&self) -> bool {
+        let over = self.claims.last.is_some_and(|last| last <= seconds());
+        over || self.following.standing.is_revoked(&self.claims.sid)
+    }
+}
+
+/// Waits for an answer's beginning on behalf of who is watched, if somebody is.
+///
+/// # Errors
+/// The watch of who may not have the answer any more.
+pub(crate) async fn unless_over<'a, F: Future>(
+    watch: Option<&'a Watch>,
+    mut awaited: Pin<&mut F>,
+) -> Result<F::Output, &'a Watch> {
+    let Some(watch) = watch else { return Ok(awaited.await) };
+    if let Ok(output) = tokio::time::timeout(SOON, awaited.as_mut()).await {
+        return Ok(output);
+    }
+    let ending = watch.begin(None);
+    tokio::select! {
+        biased;
+        () = ending.token.cancelled() => Err(watch),
+        output = awaited => Ok(output),
     }
 }
 

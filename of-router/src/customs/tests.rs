@@ -79,16 +79,3 @@ fn no_host_of_the_platform_can_be_claimed() {
     let many: Vec<String> = (0..50).map(|i| format!("a{i}.com")).collect();
     assert_eq!(claimed(&domain, &many.join(",")).len(), MAX_PER_FUNCTION);
 }
-
-#[test]
-fn a_new_configuration_begins_with_what_was_proven() {
-    let owner = |host: &str| (host != "given.org").then(|| id(42));
-    let old = "given.org=alice/shop".parse().unwrap();
-    let claims = [claim("alice", 42, "shop", &["www.alice.com", "a.example.com"])];
-    let before = table(&old, &claims, owner);
-    assert_eq!(before.len(), 3);
-    let new = "www.bob.org=bob/web".parse().unwrap();
-    let mut hosts: Vec<_> = carried_over(&new, &"example.com".parse().unwrap(), &before).into_keys().collect();
-    hosts.sort();
-    assert_eq!(hosts, ["www.alice.com", "www.bob.org"], "neither what was given before, nor what is the platform's");
-}

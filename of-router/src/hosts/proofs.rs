@@ -14,10 +14,10 @@ const RETRY: Duration = Duration::from_secs(30);
 const LAST_GOOD: Duration = Duration::from_secs(3600);
 
 /// The last word about each host.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Proofs(ByHost<Proof>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Proof {
     owner: Option<OwnerId>,
     ask_again: Instant,
@@ -47,6 +47,12 @@ impl Proofs {
                 self.0.entry(host).or_insert(nothing).ask_again = now + RETRY;
             }
         }
+    }
+
+    /// Has everything asked again. What is known counts until there is a clear word.
+    pub(super) fn ask_all_again(&mut self) {
+        let now = Instant::now();
+        self.0.values_mut().for_each(|proof| proof.ask_again = now);
     }
 
     /// Forgets all other hosts.

@@ -12,9 +12,11 @@ use http_body_util::{BodyExt, Full};
 use upstream::{Answer, AnswerError, Inbound, InboundError};
 
 use crate::auth::open::{Ending, Watch, Watched};
+use crate::outside;
 use crate::serving::connection::Slot;
 use crate::serving::owners::Ticket;
 use crate::serving::record::Record;
+use crate::serving::taking;
 
 /// What a request holds until its answer or its tunnel has ended.
 #[derive(Debug)]
@@ -56,11 +58,13 @@ impl http_body::Body for Received {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+        let mut polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled {
+            if let Some(data) = frame.data_ref() {
+                self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+            } else if let Some(trailers) = frame.trailers_mut() {
+                outside::keep_inside(trailers);
+            }
         }
         polled
     }
@@ -132,17 +136,20 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = match &mut self.content {
+        let mut polled = match &mut self.content {
             Content::Passed(answer) => Pin::new(answer).poll_frame(context).map_err(BodyError::Answer),
             Content::Own(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
         };
         if self.watched.as_mut().is_some_and(|watched| watched.is_over(polled.is_ready(), context)) {
             return Poll::Ready(Some(Err(BodyError::Ended)));
         }
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let (Some(data), Some(record)) = (frame.data_ref(), &mut self.record)
-        {
-            record.sent += data.len() as u64;
+        taking::note(polled.is_ready());
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled {
+            if let (Some(data), Some(record)) = (frame.data_ref(), &mut self.record) {
+                record.sent += data.len() as u64;
+            } else if let Some(trailers) = frame.trailers_mut() {
+                outside::keep_inside(trailers);
+            }
         }
         polled
     }

@@ -6,7 +6,7 @@ use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::body::Body;
@@ -46,6 +46,23 @@ struct Page<'a> {
     style: &'a str,
 }
 
+/// What matters of a request for the form of an answer. The request itself is gone when some answers are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// Whether pages are asked for.
+    pages: bool,
+    /// Whether following a link to the same address asks the same once more.
+    again: bool,
+}
+
+impl Asked {
+    /// What this request asks for.
+    pub(crate) fn by<B>(request: &Request<B>) -> Self {
+        let again = matches!(*request.method(), Method::GET | Method::HEAD);
+        Self { pages: accepts_pages(request.headers()), again }
+    }
+}
+
 /// True if the caller asks for a page by name, as browsers do.
 pub(crate) fn accepts_pages(headers: &HeaderMap) -> bool {
     let texts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -53,16 +70,19 @@ pub(crate) fn accepts_pages(headers: &HeaderMap) -> bool {
     kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
-/// An answer of the router's own in the form that `asked`, the request's headers, ask for: a page, or the text as it is.
-pub(crate) fn suited(mut response: Response<Body>, asked: &HeaderMap) -> Response<Body> {
+/// An answer in the form that was asked for: a page, or the text as it is. What is not the router's own stays as it is.
+pub(crate) fn suited(mut response: Response<Body>, asked: Asked) -> Response<Body> {
+    if !response.body().is_own() {
+        return response;
+    }
     let status = response.status();
     let welcome = response.extensions().get::<Welcome>().is_some();
     if !(status.is_client_error() || status.is_server_error() || welcome) {
         return response;
     }
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-    if accepts_pages(asked)
-        && let Some(html) = page(&response, welcome)
+    if asked.pages
+        && let Some(html) = page(&response, welcome, asked.again)
     {
         *response.body_mut() = Body::own(html);
         let headers = response.headers_mut();
@@ -74,10 +94,10 @@ pub(crate) fn suited(mut response: Response<Body>, asked: &HeaderMap) -> Respons
     response
 }
 
-fn page(response: &Response<Body>, welcome: bool) -> Option<String> {
+fn page(response: &Response<Body>, welcome: bool, again: bool) -> Option<String> {
     let status = response.status();
-    let again = Action { href: String::new(), label: "Try again" };
-    let retry = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(&again);
+    let same = Action { href: String::new(), label: "Try again" };
+    let retry = (again && passes(status)).then_some(&same);
     let text = response.body().text()?;
     let page = Page {
         code: (!welcome).then_some(status.as_u16()),
@@ -89,14 +109,25 @@ fn page(response: &Response<Body>, welcome: bool) -> Option<String> {
     page.render().ok()
 }
 
+/// Whether the same request may be answered otherwise soon.
+fn passes(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502..=504)
+}
+
 fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "Sign in to see this",
         StatusCode::FORBIDDEN => "This is not open to you",
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::METHOD_NOT_ALLOWED => "This cannot be done here",
+        StatusCode::REQUEST_TIMEOUT => "The request broke off",
+        StatusCode::PAYLOAD_TOO_LARGE => "This is too large",
         StatusCode::MISDIRECTED_REQUEST => "This came the wrong way",
+        StatusCode::TOO_MANY_REQUESTS => "Too much at once",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "There are too many headers",
+        StatusCode::BAD_GATEWAY => "There is no answer",
         StatusCode::SERVICE_UNAVAILABLE => "Not at the moment",
+        StatusCode::GATEWAY_TIMEOUT => "This takes too long",
         status if status.is_server_error() => "Something went wrong",
         _ => "This address is not served",
     }
@@ -107,12 +138,12 @@ mod tests {
     use super::*;
     use crate::reply::text;
 
-    fn asking(kind: &'static str) -> HeaderMap {
-        [(header::ACCEPT, HeaderValue::from_static(kind))].into_iter().collect()
+    fn asking(method: Method, kind: &'static str) -> Asked {
+        Asked::by(&Request::builder().method(method).header(header::ACCEPT, kind).body(()).unwrap())
     }
 
     fn shown(response: Response<Body>, kind: &'static str) -> (Response<Body>, String) {
-        let response = suited(response, &asking(kind));
+        let response = suited(response, asking(Method::GET, kind));
         let text = String::from_utf8(response.body().text().unwrap().to_vec()).unwrap();
         (response, text)
     }
@@ -143,6 +174,18 @@ mod tests {
         let policy = page.headers()["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}';")), "{policy}");
         assert!(html.contains(r#"href="">Try again</a>"#), "{html}");
+    }
+
+    #[test]
+    fn what_may_pass_can_be_tried_again_and_what_was_sent_is_not_sent_twice() {
+        for (code, again) in [(429, true), (502, true), (504, true), (408, false), (413, false), (404, false)] {
+            let answer = || text(StatusCode::from_u16(code).unwrap(), "No.");
+            let (_, html) = shown(answer(), "text/html");
+            assert_eq!(html.contains("Try again"), again, "{code}: {html}");
+            let form = suited(answer(), asking(Method::POST, "text/html"));
+            let html = form.body().text().unwrap();
+            assert!(!String::from_utf8_lossy(&html).contains("Try again"), "{code}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use http::header::HeaderValue;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -23,6 +23,7 @@ use upstream::{Bounds, ClientBody, Served};
 use super::Serving;
 use super::address::Counted;
 use super::door::Door;
+use super::taking::Streams;
 use super::watched::Watched;
 use super::worker::Worker;
 
@@ -319,7 +320,7 @@ async fn serve_http2<S>(worker: Arc<Worker>, stream: Watched<S>, slot: Slot) -> 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let builder = http2(worker.lane().limits());
+    let (builder, patience) = (http2(&worker), worker.lane().router.client_timeout);
     let conn = slot.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let (lane, slot) = (worker.lane(), slot.clone());
@@ -332,7 +333,17 @@ where
         ended = connection.as_mut() => return ended,
         () = conn.retire.notified() => connection.as_mut().graceful_shutdown(),
     }
-    connection.await
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            () = tokio::time::sleep(patience) => {}
+        }
+        // All is answered, and the client does not take the rest.
+        if matches!(conn.wait(), Some(Wait::Idle(_))) {
+            return Ok(());
+        }
+    }
 }
 
 fn http1(limits: &Serving) -> http1::Builder {
@@ -343,8 +354,9 @@ fn http1(limits: &Serving) -> http1::Builder {
     builder
 }
 
-fn http2(limits: &Serving) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2(worker: &Arc<Worker>) -> http2::Builder<Streams> {
+    let (mut builder, lane) = (http2::Builder::new(Streams(worker.clone())), worker.lane());
+    let limits = lane.limits();
     builder.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
     builder.max_header_list_size(limits.max_head_bytes).max_concurrent_streams(limits.max_streams);
     builder.max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(LOCAL_RESETS);

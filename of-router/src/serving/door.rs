@@ -57,10 +57,7 @@ impl Door {
             Plain::Serve => None,
             Plain::Challenge(text) => Some(reply::challenge(text)),
             Plain::Redirect(location) => Some(reply::moved(location)),
-            Plain::Unknown => {
-                let answer = reply::text(StatusCode::NOT_FOUND, "There is no such host here.");
-                Some(reply::suited(answer, request.headers()))
-            }
+            Plain::Unknown => Some(reply::text(StatusCode::NOT_FOUND, "There is no such host here.")),
         }
     }
 

@@ -11,7 +11,7 @@ use upstream::ClientBody;
 use super::connection::Slot;
 use super::dispatch::Common;
 use super::record::Record;
-use super::{Serving, door, strict};
+use super::{Serving, door, strict, taking};
 use crate::handler::{Call, Router};
 use crate::metrics::Shard;
 use crate::recall::Recall;
@@ -53,14 +53,17 @@ impl Lane {
         let many = request.headers().len() > self.limits().max_headers;
         let version = request.version();
         let strict = record.slot.door.strict(&request);
-        let mut response = match odd {
+        let asked = reply::Asked::by(&request);
+        let response = match odd {
             Err((status, sentence)) => reply::text(status, sentence),
             Ok(()) if many => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "There are too many headers."),
             Ok(()) => self.router.answer(request, &mut Call { lane: &self, record: &mut record }).await,
         };
+        let mut response = reply::suited(response, asked);
         door::insist(response.headers_mut(), strict);
         self.keep_or_close(&mut response, version, before, &record);
         record.answered(&mut response);
+        taking::note(true);
         response
     }
 

@@ -35,6 +35,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if !this.ahead.is_empty() {
             let part = this.ahead.split_to(this.ahead.len().min(buf.remaining()));
             buf.put_slice(&part);
+            // It may have come with the request before, whose head it was taken for.
+            this.conn.received();
             // With what follows it, if that is there: the reader makes its buffer larger for each part that it gets.
             return match Pin::new(&mut this.stream).poll_read(context, buf) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -9,6 +9,7 @@ pub(crate) mod recorder;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(crate) struct Gateway {
     pub(crate) more: Arc<Mutex<HashMap<String, More>>>,
     pub(crate) mood: Arc<Mutex<Mood>>,
     pub(crate) questions: Arc<Mutex<Vec<String>>>,
+    /// How often all functions were asked for.
+    pub(crate) listed: Arc<AtomicUsize>,
     pub(crate) reached: Arc<Mutex<Vec<Reached>>>,
 }
 
@@ -79,6 +82,7 @@ impl Gateway {
             more: Arc::default(),
             mood: Arc::new(Mutex::new(Mood::Honest)),
             questions: Arc::default(),
+            listed: Arc::default(),
             reached: Arc::default(),
         };
         let app = axum::Router::new()
@@ -146,6 +150,7 @@ async fn status(State(gateway): State<Gateway>, Path(name): Path<String>, header
 }
 
 async fn list(State(gateway): State<Gateway>) -> Response {
+    gateway.listed.fetch_add(1, Ordering::Relaxed);
     let labels = gateway.labels.lock().unwrap();
     Json(labels.iter().map(|(name, owner)| gateway.function(name, *owner)).collect::<Vec<_>>()).into_response()
 }

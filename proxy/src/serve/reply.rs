@@ -93,10 +93,3 @@ fn date(out: &mut Vec<u8>) {
 pub(super) fn chunk(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(format!("{length:x}\r\n").as_bytes());
 }
-
-/// What ends a body in chunks.
-pub(super) fn last_chunk(out: &mut Vec<u8>, trailers: Option<&HeaderMap>) {
-    out.extend_from_slice(b"0\r\n");
-    trailers.into_iter().for_each(|trailers| lines::write(out, trailers));
-    out.extend_from_slice(b"\r\n");
-}

@@ -61,9 +61,13 @@ pub(super) fn read(input: &mut BytesMut, is_head_request: bool) -> io::Result<Op
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or_else(|| invalid("no status"))?;
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let bytes = Bytes::copy_from_slice(&input[..length]);
-    let headers = lines::headers(&bytes, input, parsed.headers).ok_or_else(|| invalid("a malformed header"))?;
+    let mut headers = lines::headers(&bytes, input, parsed.headers).ok_or_else(|| invalid("a malformed header"))?;
     input.advance(length);
     let framing = framing(status, version, &headers, is_head_request)?;
+    // The same length twice is one: who reads the answer next need not know what to think of two.
+    if let Some(length) = headers.get(header::CONTENT_LENGTH).cloned() {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
     let keep = keeps(version, &headers) && !matches!(framing, Framing::UntilClose);
     let mut response = Response::new(());
     (*response.status_mut(), *response.version_mut(), *response.headers_mut()) = (status, version, headers);
