@@ -179,14 +179,16 @@ impl Conn {
 /// Serves one connection to its end, after the handshake where there is one.
 pub(crate) async fn open(worker: Arc<Worker>, stream: TcpStream, slot: Slot) {
     let Door::Encrypted(edge) = &slot.door else { return serve(worker, stream, slot, Protocol::Unknown).await };
+    // On the heap, as what serves an encrypted stream is: a connection without encryption is not to carry their size.
     let accepted = tokio::select! {
-        accepted = edge.accept(stream) => accepted,
+        accepted = Box::pin(edge.accept(stream)) => accepted,
         () = slot.retire.notified() => return,
     };
     match accepted {
         Ok(Some(stream)) => {
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            serve(worker, stream, slot, if http2 { Protocol::Http2 } else { Protocol::Http1 }).await;
+            let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
+            Box::pin(serve(worker, stream, slot, protocol)).await;
         }
         // An authority's check was answered.
         Ok(None) => {}
