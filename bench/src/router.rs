@@ -10,7 +10,7 @@ use self::place::Place;
 use crate::report::{Report, Row, median};
 use crate::wrk::{self, Load};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 /// Measures line 3 of the budgets, and what the edge must hold beside it.
 pub(crate) fn measure(report: &mut Report) -> Result<()> {

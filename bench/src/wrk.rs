@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 /// How long one round lasts.
-const ROUND: &str = "3s";
+const ROUND: &str = "2s";
 
 /// What a round came to.
 #[derive(Debug, Clone, Copy)]

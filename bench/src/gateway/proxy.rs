@@ -10,7 +10,7 @@ use crate::nginx::Nginx;
 use crate::report::{Report, Row, median};
 use crate::wrk;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 const FUNCTION: &str = "hello";
 
 /// Measures line 4 of the budgets, and the slowest hundredth of the requests.
