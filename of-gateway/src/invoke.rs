@@ -287,6 +287,9 @@ impl Marks {
 
 /// What a caller lists as headers of its connection is not passed on; these are, whoever wishes otherwise.
 fn keep_marks(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
     let marks = [X_CALL_ID, X_START_TIME, X_FORWARDED_HOST, X_FORWARDED_FOR, X_FORWARDED_PROTO];
     let is_mark = |option: &&str| marks.iter().any(|mark| option.eq_ignore_ascii_case(mark.as_str()));
     let lists = headers.get_all(CONNECTION).iter().filter_map(|list| list.to_str().ok());

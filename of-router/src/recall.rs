@@ -13,17 +13,20 @@ use crate::outside::{Border, Side};
 use crate::passage::{Passage, To, target};
 use crate::{path, route};
 
-/// A host can be spelled in many ways, so that somebody could fill this up. Beyond so many spellings it begins anew.
-const MAX_HOSTS: usize = 1024;
-/// The same for the functions of one host.
-const MAX_FUNCTIONS: usize = 1024;
+/// A host can be spelled in many ways, each with all of its owner's functions, so that somebody could fill this up. Beyond so
+/// many decisions it begins anew.
+const MOST: usize = 10_000;
 
 /// Decisions by host, as it was sent, and first part of the path. Only those that nobody's identity was asked for, and at the
 /// platform's own hosts.
 #[derive(Debug, Default)]
-pub(crate) struct Recall(Mutex<HashMap<Box<[u8]>, Functions>>);
+pub(crate) struct Recall(Mutex<Decisions>);
 
-type Functions = HashMap<Box<str>, Remembered>;
+#[derive(Debug, Default)]
+struct Decisions {
+    by_host: HashMap<Box<[u8]>, HashMap<Box<str>, Remembered>>,
+    count: usize,
+}
 
 #[derive(Debug)]
 struct Remembered {
@@ -42,8 +45,8 @@ impl Recall {
         let path = request.uri().path();
         path::check(path).ok()?;
         let (name, rest) = route::first_part(path);
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = hosts.get(host.as_bytes())?.get(name)?;
+        let decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = decisions.by_host.get(host.as_bytes())?.get(name)?;
         if found.until <= now || named.is_some_and(|named| named != &*found.host) {
             return None;
         }
@@ -68,15 +71,14 @@ impl Recall {
             prefix: route::at_gateway(&callee.function, "").into(),
             until: again.until,
         };
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= MAX_HOSTS {
-            hosts.clear();
+        let mut decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if decisions.count >= MOST {
+            *decisions = Decisions::default();
         }
-        let functions = hosts.entry(host.as_bytes().into()).or_default();
-        if functions.len() >= MAX_FUNCTIONS {
-            functions.clear();
+        let functions = decisions.by_host.entry(host.as_bytes().into()).or_default();
+        if functions.insert(name.into(), remembered).is_none() {
+            decisions.count += 1;
         }
-        functions.insert(name.into(), remembered);
     }
 }
 

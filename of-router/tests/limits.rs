@@ -143,7 +143,7 @@ async fn who_does_not_take_an_answer_loses_it() {
 #[tokio::test]
 async fn half_a_request_behind_a_whole_one_holds_no_connection() {
     let (_gateway, router) = place(|c| {
-        c.client_timeout = Duration::from_secs(1);
+        c.client_timeout = Duration::from_secs(2);
         c.serving.client_idle = Duration::from_millis(500);
     })
     .await;
@@ -159,8 +159,10 @@ async fn half_a_request_behind_a_whole_one_holds_no_connection() {
         let mut stream = router.connect().await;
         stream.write_all(format!("{whole}GET /hea").as_bytes()).await.unwrap();
         read_until(&mut stream, "OK").await;
-        // By now the connection is parked.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // A connection that is idle is parked long before it is closed, so this one is parked when another has closed.
+        let mut idle = router.connect().await;
+        idle.write_all(HEALTH).await.unwrap();
+        closed(&mut idle).await;
         stream.write_all(b"lthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         read_until(&mut stream, "200 OK").await;
     }

@@ -59,10 +59,13 @@ fn invented_hosts_and_names_do_not_pile_up() {
     let recall = remembered(&request("alice.example.com", "/greet"), until);
     let passage = recall.find(&request("alice.example.com", "/greet"), None, Instant::now()).unwrap();
     let passage = Passage { again: Some(Again { until, host: "alice.example.com".into() }), ..passage };
-    for number in 0..3 * MAX_HOSTS {
-        recall.keep(&request(&format!("alice.example.com:{number}"), "/greet"), &passage);
-        recall.keep(&request("alice.example.com", &format!("/f{number}")), &passage);
+    // Each spelling with many functions: it is the product that has to stay small.
+    for (port, number) in (0..200).flat_map(|port| (0..100).map(move |number| (port, number))) {
+        recall.keep(&request(&format!("alice.example.com:{port}"), &format!("/f{number}")), &passage);
+        recall.keep(&request("alice.example.com", "/greet"), &passage);
+        let decisions = recall.0.lock().unwrap();
+        assert!(decisions.count <= MOST, "{}", decisions.count);
     }
-    let hosts = recall.0.lock().unwrap();
-    assert!(hosts.len() <= MAX_HOSTS && hosts.values().all(|functions| functions.len() <= MAX_FUNCTIONS));
+    let decisions = recall.0.lock().unwrap();
+    assert_eq!(decisions.by_host.values().map(HashMap::len).sum::<usize>(), decisions.count);
 }
