@@ -52,7 +52,8 @@ pub enum Served<S> {
 /// Serves plain requests on a connection, of which `read` was read already.
 ///
 /// `stop` is asked between two requests whether to go on, with a context that has to be woken when that changes; half of a
-/// request that is there by then is given back with the connection. `answer` makes the answers; what it is at is dropped when the client leaves.
+/// request that is there by then is given back with the connection. `answer` makes the answers; what it is at is dropped when
+/// the client leaves.
 ///
 /// # Errors
 /// When the connection breaks, or an answer does.
