@@ -1,6 +1,7 @@
 //! The file: taking its lock, checking it, making its tables, and bringing an older format up to date.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,7 +101,14 @@ fn close_to_others(path: &Path) {
     let _ = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
     // Those of an earlier release were open to all; and mostly there is no log.
     for file in [path, &log_of(path)] {
-        let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
+        match fs::set_permissions(file, fs::Permissions::from_mode(0o600)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // A file system may know no rights: then the queue is as open as its directory, which has to be known.
+            Err(error) => {
+                tracing::warn!(file = %file.display(), %error, "What callers queued cannot be closed to other users.");
+            }
+        }
     }
 }
 
