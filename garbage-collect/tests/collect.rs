@@ -26,6 +26,7 @@ fn request(repo: &str, keep: &[&str]) -> GarbageRequest {
         owner: parsed("alice"),
         owner_id: 7,
         repo: parsed(repo),
+        repo_id: None,
         keep: keep.iter().map(|name| parsed(name)).collect(),
     }
 }

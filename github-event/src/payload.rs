@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use sdk::event::PushEvent;
+use sdk::event::{PushEvent, Scm};
 use sdk::id::{Owner, RepoName};
 use serde::Deserialize;
 
@@ -94,6 +94,7 @@ impl Push {
             return Ok(Self { owner, what: What::Nothing(format!("the branch {branch} was deleted: nothing to do")) });
         }
         let event = PushEvent {
+            scm: Scm::Github,
             host: host.to_owned(),
             owner_id: number("repository.owner.id", payload.repository.owner.id)?,
             repo_id: number("repository.id", payload.repository.id)?,
@@ -104,6 +105,9 @@ impl Push {
             html_url: format!("{pages}/{owner}/{repo}"),
             installation: payload.installation.map_or(0, |installation| installation.id),
             pusher: pusher(payload.pusher),
+            path: None,
+            pinned: false,
+            rebuild: false,
             owner: owner.clone(),
             repo,
         };

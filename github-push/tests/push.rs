@@ -11,11 +11,13 @@ use tower::ServiceExt;
 #[expect(clippy::unwrap_used, reason = "test helper")]
 fn push(branch: &str) -> PushEvent {
     PushEvent {
+        scm: sdk::event::Scm::Github,
         host: "git.localhost".to_owned(),
         owner: "alice".parse().unwrap(),
         owner_id: 7,
         repo: "hello".parse().unwrap(),
         repo_id: 9,
+        path: None,
         private: false,
         branch: branch.to_owned(),
         default_branch: "main".to_owned(),
@@ -23,6 +25,8 @@ fn push(branch: &str) -> PushEvent {
         html_url: "http://git.localhost/alice/hello".to_owned(),
         installation: 0,
         pusher: "alice".to_owned(),
+        pinned: false,
+        rebuild: false,
     }
 }
 

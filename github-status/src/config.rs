@@ -1,7 +1,7 @@
 //! What the operator decides.
 
 use sdk::signing::Key;
-use sdk::status::STATUS_FUNCTION;
+use sdk::event::Scm;
 use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 use url::Url;
@@ -22,7 +22,7 @@ impl Config {
         let host = host(&r);
         let api = api(&r);
         r.finish()?;
-        Ok(Self { key: Key::derive(&secret?, STATUS_FUNCTION), host: host?, api: api? })
+        Ok(Self { key: Key::derive(&secret?, Scm::Github.status_function()), host: host?, api: api? })
     }
 }
 

@@ -103,6 +103,10 @@ impl FakeGithub {
 #[expect(clippy::unwrap_used, reason = "test helper")]
 fn status(context: &str, state: Progress, title: &str) -> Status {
     Status {
+        scm: sdk::event::Scm::Github,
+        repo_id: 9,
+        branch: "main".to_owned(),
+        html_url: "http://git.localhost/alice/hello".to_owned(),
         host: "git.localhost".to_owned(),
         owner: "alice".parse().unwrap(),
         repo: "hello".parse().unwrap(),
@@ -113,6 +117,8 @@ fn status(context: &str, state: Progress, title: &str) -> Status {
         title: title.to_owned(),
         log: String::new(),
         url: None,
+        annotations: Vec::new(),
+        functions: Vec::new(),
     }
 }
 

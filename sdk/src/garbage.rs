@@ -21,6 +21,10 @@ pub struct GarbageRequest {
     pub owner_id: u64,
     /// Which repository.
     pub repo: Scope,
+    /// The repository's number at the host, if it is known. What is labelled with a number is compared by it; a
+    /// repository keeps its functions when it is renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo_id: Option<u64>,
     /// The functions that stay, by their names in stack.yml.
     #[serde(default)]
     pub keep: Vec<FunctionName>,

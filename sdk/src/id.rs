@@ -104,6 +104,20 @@ identifier!(
 );
 
 identifier!(
+    /// A repository's full path at its host, with groups in groups. Its case is kept.
+    HostPath,
+    "a repository's path: 2 to 20 names of letters, digits, '-', '_' and '.' with slashes between them",
+    |text| {
+        let part = |part: &str| {
+            let plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+            plain && !part.is_empty() && !part.starts_with(['.', '-']) && !part.contains("..")
+        };
+        let parts = text.split('/').count();
+        ((2..=20).contains(&parts) && text.len() <= 1000 && text.split('/').all(part)).then(|| text.to_owned())
+    }
+);
+
+identifier!(
     /// A full commit id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
     CommitSha,
     "a full commit id of 40 or 64 hexadecimal digits",

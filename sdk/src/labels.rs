@@ -18,6 +18,8 @@ pub const GIT_OWNER: &str = "com.openfaas.cloud.git-owner";
 pub const GIT_OWNER_ID: &str = "com.openfaas.cloud.git-owner-id";
 /// The repository's name.
 pub const GIT_REPO: &str = "com.openfaas.cloud.git-repo";
+/// New: the repository's number at its host, which stays when it is renamed.
+pub const GIT_REPO_ID: &str = "com.openfaas.cloud.git-repo-id";
 /// The full commit id.
 pub const GIT_SHA: &str = "com.openfaas.cloud.git-sha";
 /// Seconds since 1970 at the time of the deployment.

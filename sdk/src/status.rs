@@ -4,15 +4,15 @@ mod reporter;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::PushEvent;
-use crate::id::{CommitSha, Owner, RepoName};
+use crate::event::{PushEvent, Scm};
+use crate::id::{CommitSha, FunctionName, Owner, RepoName};
 
 pub use reporter::Reporter;
 
 /// The context of the status that stands for the whole push.
 pub const STACK_CONTEXT: &str = "stack-deploy";
-/// The function that passes statuses on to the source-code host.
-pub const STATUS_FUNCTION: &str = "github-status";
+/// More annotations than these are not passed on: GitHub takes 50 at a time.
+const MAX_ANNOTATIONS: usize = 50;
 /// Longer titles are cut, in characters.
 const MAX_TITLE: usize = 300;
 /// Longer logs lose their beginning, in bytes: GitHub takes 65,535 characters.
@@ -44,12 +44,24 @@ impl State {
 /// One status of one commit. A later status of the same context replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// The kind of the source-code host.
+    #[serde(default)]
+    pub scm: Scm,
     /// The source-code host's name.
     pub host: String,
     /// The owner's login.
     pub owner: Owner,
     /// The repository's name.
     pub repo: RepoName,
+    /// The repository's number at the host.
+    #[serde(default)]
+    pub repo_id: u64,
+    /// The branch that was pushed.
+    #[serde(default)]
+    pub branch: String,
+    /// The repository's page.
+    #[serde(default)]
+    pub html_url: String,
     /// The commit.
     pub sha: CommitSha,
     /// The GitHub App's installation, 0 where there is none.
@@ -66,15 +78,53 @@ pub struct Status {
     /// Where the function can be called, or where more is to be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Lines of the repository's files that the status is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<Annotation>,
+    /// The stack's functions and how far each got, in the status of the stack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<FunctionState>,
+}
+
+/// A remark on a line of one of the repository's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The file, from the repository's root, with slashes.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong with it, in a sentence or a few lines.
+    pub message: String,
+}
+
+/// How far one function of a stack got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionState {
+    /// Its name in stack.yml.
+    pub name: FunctionName,
+    /// How far it got.
+    pub state: State,
+    /// A short sentence.
+    pub title: String,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub millis: Option<u64>,
+    /// Where it can be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 impl Status {
     /// A status of the event's commit.
     pub fn new(event: &PushEvent, context: impl Into<String>, state: State, title: impl AsRef<str>) -> Self {
         Self {
+            scm: event.scm,
             host: event.host.clone(),
             owner: event.owner.clone(),
             repo: event.repo.clone(),
+            repo_id: event.repo_id,
+            branch: event.branch.clone(),
+            html_url: event.html_url.clone(),
             sha: event.sha.clone(),
             installation: event.installation,
             context: context.into(),
@@ -82,6 +132,8 @@ impl Status {
             title: one_line(title.as_ref()),
             log: String::new(),
             url: None,
+            annotations: Vec::new(),
+            functions: Vec::new(),
         }
     }
 
@@ -91,6 +143,21 @@ impl Status {
         let start = log.len().saturating_sub(MAX_LOG);
         let start = (start..=log.len()).find(|&at| log.is_char_boundary(at)).unwrap_or(log.len());
         self.log = log[start..].to_owned();
+        self
+    }
+
+    /// Adds remarks on lines, as many as a host takes.
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: impl IntoIterator<Item = Annotation>) -> Self {
+        self.annotations.extend(annotations);
+        self.annotations.truncate(MAX_ANNOTATIONS);
+        self
+    }
+
+    /// Adds the table of the stack's functions.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Vec<FunctionState>) -> Self {
+        self.functions = functions;
         self
     }
 

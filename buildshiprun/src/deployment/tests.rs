@@ -9,11 +9,13 @@ use super::*;
 fn order(settings: Settings) -> DeployOrder {
     DeployOrder {
         event: PushEvent {
+            scm: sdk::event::Scm::Github,
             host: "git.localhost".to_owned(),
             owner: "alice".parse().unwrap(),
             owner_id: 7,
             repo: "Hello".parse().unwrap(),
             repo_id: 9,
+            path: None,
             private: true,
             branch: "feature/x".to_owned(),
             default_branch: "main".to_owned(),
@@ -21,6 +23,8 @@ fn order(settings: Settings) -> DeployOrder {
             html_url: "http://git.localhost/alice/Hello".to_owned(),
             installation: 0,
             pusher: "alice".to_owned(),
+            pinned: false,
+            rebuild: false,
         },
         function: "greet".parse().unwrap(),
         image: OrderImage::Build("alice/hello-greet:0".to_owned()),

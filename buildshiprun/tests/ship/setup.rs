@@ -54,11 +54,13 @@ pub(crate) async fn setup_with(vars: &[(&str, &str)]) -> Setup {
 pub(crate) fn order() -> DeployOrder {
     DeployOrder {
         event: PushEvent {
+            scm: sdk::event::Scm::Github,
             host: "git.localhost".to_owned(),
             owner: "alice".parse().unwrap(),
             owner_id: 7,
             repo: "hello".parse().unwrap(),
             repo_id: 9,
+            path: None,
             private: false,
             branch: "main".to_owned(),
             default_branch: "main".to_owned(),
@@ -66,6 +68,8 @@ pub(crate) fn order() -> DeployOrder {
             html_url: "http://git.localhost/alice/hello".to_owned(),
             installation: 0,
             pusher: "alice".to_owned(),
+            pinned: false,
+            rebuild: false,
         },
         function: "greet".parse().unwrap(),
         image: OrderImage::Build("alice/hello-greet:0".to_owned()),

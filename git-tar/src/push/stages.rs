@@ -211,6 +211,7 @@ impl Shared {
             owner: event.owner.clone(),
             owner_id: event.owner_id,
             repo: Scope::Repo(event.repo.clone()),
+            repo_id: Some(event.repo_id),
             keep,
         };
         tracing::info!("garbage collection asked");

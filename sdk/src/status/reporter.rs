@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, join_all};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{STACK_CONTEXT, STATUS_FUNCTION, Status};
+use super::{STACK_CONTEXT, Status};
 use crate::call::{CallId, Functions};
 
 /// Statuses that wait for the host; one more holds up the work until one is sent.
@@ -141,7 +141,7 @@ impl Host {
     async fn send(&self, status: &Status) {
         let _place = self.places.acquire().await;
         let mut pauses = AGAIN.iter().filter(|_| status.state.is_final());
-        while let Err(error) = self.functions.invoke(STATUS_FUNCTION, status, &self.call).await {
+        while let Err(error) = self.functions.invoke(status.scm.status_function(), status, &self.call).await {
             match pauses.next().filter(|_| error.is_worth_a_retry()) {
                 Some(pause) => tokio::time::sleep(*pause).await,
                 None => {
@@ -162,6 +162,7 @@ mod tests {
     use crate::fake_gateway::FakeGateway;
     use crate::status::State;
 
+    const STATUS_FUNCTION: &str = "github-status";
     const ROUTE: &str = "POST /function/github-status";
 
     fn status(state: State) -> Status {
