@@ -27,6 +27,7 @@ fn request(repo: &str, keep: &[&str]) -> GarbageRequest {
         owner_id: 7,
         repo: parsed(repo),
         repo_id: None,
+        until: None,
         keep: keep.iter().map(|name| parsed(name)).collect(),
     }
 }

@@ -107,6 +107,7 @@ impl Push {
             pusher: pusher(payload.pusher),
             path: None,
             pinned: false,
+            asked_at: None,
             rebuild: false,
             owner: owner.clone(),
             repo,

@@ -26,6 +26,7 @@ fn push(branch: &str) -> PushEvent {
         installation: 0,
         pusher: "alice".to_owned(),
         pinned: false,
+        asked_at: None,
         rebuild: false,
     }
 }

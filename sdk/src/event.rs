@@ -61,6 +61,10 @@ pub struct PushEvent {
     /// Deploy this commit although it is not, or no longer, its branch's head: somebody asked for just this one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
+    /// When somebody asked for just this commit, in seconds since 1970. What of the repository was deployed later is
+    /// not undone by a request that comes a second time, or late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<u64>,
     /// Build every function anew, also what has not changed since it was built.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rebuild: bool,

@@ -25,6 +25,10 @@ pub struct GarbageRequest {
     /// repository keeps its functions when it is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo_id: Option<u64>,
+    /// What was deployed after this second (since 1970) stays: a request that comes a second time, or late, is about
+    /// what was there when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
     /// The functions that stay, by their names in stack.yml.
     #[serde(default)]
     pub keep: Vec<FunctionName>,

@@ -24,6 +24,7 @@ fn order(settings: Settings) -> DeployOrder {
             installation: 0,
             pusher: "alice".to_owned(),
             pinned: false,
+            asked_at: None,
             rebuild: false,
         },
         function: "greet".parse().unwrap(),

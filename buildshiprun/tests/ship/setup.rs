@@ -69,6 +69,7 @@ pub(crate) fn order() -> DeployOrder {
             installation: 0,
             pusher: "alice".to_owned(),
             pinned: false,
+            asked_at: None,
             rebuild: false,
         },
         function: "greet".parse().unwrap(),

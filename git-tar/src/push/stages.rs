@@ -212,6 +212,7 @@ impl Shared {
             owner_id: event.owner_id,
             repo: Scope::Repo(event.repo.clone()),
             repo_id: Some(event.repo_id),
+            until: None,
             keep,
         };
         tracing::info!("garbage collection asked");
