@@ -28,6 +28,8 @@ fn request(repo: &str, keep: &[&str]) -> GarbageRequest {
         repo: parsed(repo),
         repo_id: None,
         until: None,
+        sha: None,
+        actor: String::new(),
         keep: keep.iter().map(|name| parsed(name)).collect(),
     }
 }

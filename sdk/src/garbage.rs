@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{FunctionName, InvalidId, Owner, OwnerId, RepoName};
+use crate::id::{CommitSha, FunctionName, InvalidId, Owner, OwnerId, RepoName};
 
 /// The function that deletes.
 pub const GARBAGE_FUNCTION: &str = "garbage-collect";
@@ -29,6 +29,12 @@ pub struct GarbageRequest {
     /// what was there when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
+    /// The commit that no longer has what is deleted, if it is one that caused this; for the audit trail only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha: Option<CommitSha>,
+    /// Who caused this, by login; for the audit trail only.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
     /// The functions that stay, by their names in stack.yml.
     #[serde(default)]
     pub keep: Vec<FunctionName>,

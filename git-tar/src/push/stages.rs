@@ -213,6 +213,8 @@ impl Shared {
             repo: Scope::Repo(event.repo.clone()),
             repo_id: Some(event.repo_id),
             until: None,
+            sha: Some(event.sha.clone()),
+            actor: event.pusher.clone(),
             keep,
         };
         tracing::info!("garbage collection asked");
