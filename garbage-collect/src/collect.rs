@@ -1,18 +1,22 @@
 //! One collection.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{FromRef, State};
 use futures_util::{StreamExt, stream};
-use sdk::audit::{AuditEvent, Auditor};
+use sdk::audit::Auditor;
 use sdk::call::CallId;
 use sdk::failure::Failure;
 use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest};
 use sdk::gateway::{Gateway, GatewayError};
 use sdk::signing::{Key, Signed};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::garbage::Garbage;
+use crate::trail::Trail;
 
 /// So many deletions at the same time; each may wait for a container to end its work.
 const AT_ONCE: usize = 8;
@@ -22,6 +26,8 @@ pub(crate) struct App {
     key: Key,
     gateway: Gateway,
     auditor: Auditor,
+    collect_timeout: Duration,
+    delete_timeout: Duration,
 }
 
 impl FromRef<App> for Key {
@@ -35,18 +41,47 @@ pub(crate) struct Collected {
     deleted: Vec<String>,
 }
 
+/// What became of one function.
+enum Ended {
+    /// It is gone.
+    Deleted,
+    /// It is no longer what was to be deleted: it was deployed again in between.
+    Kept,
+    /// There was no time for it.
+    Left,
+    /// It is still there.
+    Failed(GatewayError),
+    /// The gateway took too long; nobody knows.
+    Slow,
+}
+
 impl App {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             key: config.functions.key(GARBAGE_FUNCTION),
             gateway: config.gateway,
+            collect_timeout: config.collect_timeout,
+            delete_timeout: config.delete_timeout,
             auditor: Auditor::new(GARBAGE_FUNCTION, config.functions),
         }
     }
 
-    async fn audit(&self, request: &GarbageRequest, message: String, call: &CallId) {
-        let (owner, repo) = (request.owner.to_string(), request.repo.to_string());
-        self.auditor.send(AuditEvent { message, owner, repo, ..AuditEvent::default() }, call).await;
+    /// Deletes a function that is garbage still: listing and deleting many takes its time.
+    async fn delete(&self, garbage: &Garbage, name: &str) -> Result<Ended, GatewayError> {
+        match self.gateway.get(name).await? {
+            Some(function) if !garbage.includes(&function) => Ok(Ended::Kept),
+            _ => self.gateway.delete(name).await.map(|_| Ended::Deleted),
+        }
+    }
+
+    async fn end(&self, garbage: &Garbage, name: &str, deadline: Instant) -> Ended {
+        if Instant::now() >= deadline {
+            return Ended::Left;
+        }
+        match tokio::time::timeout(self.delete_timeout, self.delete(garbage, name)).await {
+            Ok(ended) => ended.unwrap_or_else(Ended::Failed),
+            Err(_) => Ended::Slow,
+        }
     }
 }
 
@@ -57,6 +92,7 @@ pub(crate) async fn receive(
     if request.owner_id == 0 {
         return Err(Failure::bad_request("owner_id must be greater than 0"));
     }
+    let deadline = Instant::now() + app.collect_timeout;
     let functions = app
         .gateway
         .list()
@@ -64,35 +100,48 @@ pub(crate) async fn receive(
         .map_err(|error| Failure::upstream("the gateway does not say which functions there are").because(error))?;
     let garbage = Garbage::of(&request);
     let names = functions.into_iter().filter(|function| garbage.includes(function)).map(|function| function.name);
-    let deletions = names.map(|name| async {
-        let result = app.gateway.delete(&name).await;
-        (name, result)
+    let names: Vec<_> = names.collect();
+    let trail = Trail { auditor: &app.auditor, request: &request, call: &call };
+    // Before the first goes: whatever happens then, the trail names every function that is gone.
+    trail.deleting(&names).await;
+    let ends = names.into_iter().map(|name| async {
+        let ended = app.end(&garbage, &name, deadline).await;
+        (name, ended)
     });
-    let results: Vec<_> = stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
-    conclude(&app, &request, &call, results).await
+    let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
+    conclude(&trail, &request, &call, ends).await
 }
 
 async fn conclude(
-    app: &App,
+    trail: &Trail<'_>,
     request: &GarbageRequest,
     call: &CallId,
-    results: Vec<(String, Result<bool, GatewayError>)>,
+    ends: Vec<(String, Ended)>,
 ) -> Result<Json<Collected>, Failure> {
-    let mut deleted = Vec::new();
-    let mut failed: Option<(usize, GatewayError)> = None;
-    for (name, result) in results {
-        match result {
-            Ok(_) => deleted.push(name),
-            Err(error) => failed = Some((failed.map_or(1, |(count, _)| count + 1), error)),
+    let (mut deleted, mut kept, mut left, mut cause) = (Vec::new(), Vec::new(), Vec::new(), None);
+    for (name, ended) in ends {
+        match ended {
+            Ended::Deleted => deleted.push(name),
+            Ended::Kept => kept.push(name),
+            Ended::Left | Ended::Slow => left.push(name),
+            Ended::Failed(error) => {
+                left.push(name);
+                cause = Some(error);
+            }
         }
     }
     deleted.sort();
     if !deleted.is_empty() {
         tracing::info!(call_id = %call, owner = %request.owner, repo = %request.repo, ?deleted, "garbage collected");
-        app.audit(request, format!("garbage collected: {}", deleted.join(", ")), call).await;
     }
-    let Some((count, error)) = failed else { return Ok(Json(Collected { deleted })) };
-    let sentence = format!("{count} of the functions that left the repository could not be deleted");
-    app.audit(request, sentence.clone(), call).await;
-    Err(Failure::upstream(sentence).because(error))
+    trail.kept(&kept).await;
+    trail.left(&left).await;
+    if left.is_empty() {
+        return Ok(Json(Collected { deleted }));
+    }
+    let failure = Failure::upstream(format!("{} of the functions that are to go could not be deleted", left.len()));
+    Err(match cause {
+        Some(error) => failure.because(error),
+        None => failure.because("the gateway takes long"),
+    })
 }

@@ -12,8 +12,15 @@ use sdk::reserved;
 pub(crate) struct Garbage {
     host: String,
     owner_id: String,
-    repo: Option<String>,
+    repo: Option<Repo>,
+    until: Option<u64>,
     keep: HashSet<String>,
+}
+
+/// A repository, as labels say it.
+struct Repo {
+    id: Option<String>,
+    name: String,
 }
 
 impl Garbage {
@@ -24,21 +31,45 @@ impl Garbage {
             owner_id: request.owner_id.to_string(),
             repo: match &request.repo {
                 Scope::Everything => None,
-                Scope::Repo(repo) => Some(labels::value(repo.as_str()).into_owned()),
+                Scope::Repo(repo) => Some(Repo {
+                    id: request.repo_id.map(|id| id.to_string()),
+                    name: labels::value(repo.as_str()).into_owned(),
+                }),
             },
+            until: request.until,
             keep: kept.map(String::from).collect(),
         }
     }
 
     /// Whether the function is to go. What its labels do not prove is left alone.
     pub(crate) fn includes(&self, function: &FunctionStatus) -> bool {
-        let says = |label: &str, value: &str| function.labels.get(label).is_some_and(|found| found == value);
+        let says = |label: &str, value: &str| says(function, label, value);
         says(labels::GIT_CLOUD, "1")
             && says(labels::GIT_SCM, &self.host)
             && says(labels::GIT_OWNER_ID, &self.owner_id)
-            && self.repo.as_ref().is_none_or(|repo| says(labels::GIT_REPO, repo))
+            && self.repo.as_ref().is_none_or(|repo| repo.has(function))
+            && !self.is_newer(function)
             && !says(labels::ROLE, labels::SYSTEM_ROLE)
             && !function.name.parse().is_ok_and(|name| reserved::is_function(&name))
             && !self.keep.contains(&function.name)
     }
+
+    fn is_newer(&self, function: &FunctionStatus) -> bool {
+        let deployed = || function.labels.get(labels::GIT_DEPLOY_TIME)?.parse::<u64>().ok();
+        self.until.is_some_and(|until| deployed().is_some_and(|deployed| deployed > until))
+    }
+}
+
+impl Repo {
+    /// By number where both sides know it: another repository may have this one's former name by now. Else by name.
+    fn has(&self, function: &FunctionStatus) -> bool {
+        match (&self.id, function.labels.get(labels::GIT_REPO_ID)) {
+            (Some(id), Some(found)) => id == found,
+            _ => says(function, labels::GIT_REPO, &self.name),
+        }
+    }
+}
+
+fn says(function: &FunctionStatus, label: &str, value: &str) -> bool {
+    function.labels.get(label).is_some_and(|found| found == value)
 }

@@ -3,6 +3,7 @@
 mod collect;
 mod config;
 mod garbage;
+mod trail;
 
 use axum::Router;
 use axum::routing::post;

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use http::StatusCode;
+use sdk::audit::AuditEvent;
 use sdk::fake_gateway::FakeGateway;
 use sdk::garbage::{GarbageRequest, Scope};
 use sdk::gateway::FunctionStatus;
@@ -28,8 +29,8 @@ fn request(repo: &str, keep: &[&str]) -> GarbageRequest {
         repo: parsed(repo),
         repo_id: None,
         until: None,
-        sha: None,
-        actor: String::new(),
+        sha: Some(parsed(&"a".repeat(40))),
+        actor: "bob".to_owned(),
         keep: keep.iter().map(|name| parsed(name)).collect(),
     }
 }
@@ -50,6 +51,10 @@ impl Setup {
         let all = usual.iter().chain(&more).chain(changed).map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         let function = FunctionStatus { name: name.to_owned(), labels: all.collect(), ..FunctionStatus::default() };
         self.gateway.put_function(function);
+    }
+
+    fn audits(&self) -> Vec<AuditEvent> {
+        self.gateway.messages("audit-event").iter().map(sdk::fake_gateway::Message::read).collect()
     }
 
     #[expect(clippy::unwrap_used, reason = "test helper")]
@@ -84,8 +89,10 @@ async fn only_what_the_repository_lost_is_deleted() {
     let left = setup.gateway.function_names();
     assert_eq!(left.len(), before - 2);
     assert!(!left.contains(&"alice-lost".to_owned()));
-    let audit: sdk::audit::AuditEvent = setup.gateway.messages("audit-event")[0].read();
-    assert_eq!(audit.message, "garbage collected: alice-lost, formerlogin-lost");
+    let audit: AuditEvent = setup.gateway.messages("audit-event")[0].read();
+    assert_eq!(audit.message, "deleting what is no longer wanted: alice-lost, formerlogin-lost");
+    assert_eq!((audit.owner.as_str(), audit.repo.as_str(), audit.actor.as_str()), ("alice", "hello", "bob"));
+    assert_eq!((audit.sha.len(), audit.call_id.as_str()), (40, "call-1"));
 
     let again = setup.collect(&request("hello", &["kept"])).await;
     assert_eq!(again, (StatusCode::OK, r#"{"deleted":[]}"#.to_owned()));
@@ -111,8 +118,10 @@ async fn a_deletion_that_fails_is_worth_another_try_and_the_others_are_done() {
     setup.gateway.refuse_next("DELETE /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
     let (status, text) = setup.collect(&request("hello", &[])).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
-    assert_eq!(text, "1 of the functions that left the repository could not be deleted\n");
+    assert_eq!(text, "1 of the functions that are to go could not be deleted\n");
     assert_eq!(setup.gateway.function_names().len(), 1);
+    let left = format!("could not be deleted yet: {}", setup.gateway.function_names()[0]);
+    assert_eq!(setup.audits().last().unwrap().message, left);
     assert_eq!(setup.collect(&request("hello", &[])).await.0, StatusCode::OK);
     assert!(setup.gateway.function_names().is_empty());
 }
@@ -136,4 +145,85 @@ async fn an_owner_without_a_number_and_an_unsigned_request_are_refused() {
     let unsigned = http::Request::post("/").body(body).unwrap();
     assert_eq!(setup.router.clone().oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(setup.gateway.function_names(), ["alice-a"]);
+}
+
+#[tokio::test]
+async fn a_repository_is_its_number_where_functions_have_one_and_its_name_where_not() {
+    let setup = setup().await;
+    setup.put_with("alice-of-before-the-rename", &[(labels::GIT_REPO_ID, "1"), (labels::GIT_REPO, "former")]);
+    setup.put_with("alice-of-a-new-one-of-that-name", &[(labels::GIT_REPO_ID, "2")]);
+    setup.put("alice-of-an-older-platform", "7", "hello");
+    let numbered = GarbageRequest { repo_id: Some(1), ..request("hello", &[]) };
+    let (status, text) = setup.collect(&numbered).await;
+    let deleted = r#"{"deleted":["alice-of-an-older-platform","alice-of-before-the-rename"]}"#;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, deleted));
+    assert_eq!(setup.gateway.function_names(), ["alice-of-a-new-one-of-that-name"]);
+    // Who knows no number means the name.
+    assert_eq!(setup.collect(&request("hello", &[])).await.0, StatusCode::OK);
+    assert!(setup.gateway.function_names().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_deployed_after_the_removal_stays_when_the_removal_comes_again() {
+    let setup = setup().await;
+    setup.put_with("alice-before", &[(labels::GIT_DEPLOY_TIME, "1000")]);
+    setup.put_with("alice-without-a-time", &[]);
+    setup.put_with("alice-after", &[(labels::GIT_DEPLOY_TIME, "1001")]);
+    let removal = GarbageRequest { until: Some(1000), ..request("*", &[]) };
+    for deleted in [r#"{"deleted":["alice-before","alice-without-a-time"]}"#, r#"{"deleted":[]}"#] {
+        assert_eq!(setup.collect(&removal).await, (StatusCode::OK, deleted.to_owned()));
+    }
+    assert_eq!(setup.gateway.function_names(), ["alice-after"]);
+}
+
+#[tokio::test]
+async fn a_function_that_was_deployed_again_while_others_went_is_kept() {
+    let setup = setup().await;
+    setup.put("alice-a", "7", "hello");
+    // The list is older than what the gateway says of the function itself.
+    setup.gateway.refuse_next("GET /system/functions", StatusCode::OK, &listed("alice-a", "7"));
+    setup.put("alice-a", "8", "hello");
+    assert_eq!(setup.collect(&request("hello", &[])).await, (StatusCode::OK, r#"{"deleted":[]}"#.to_owned()));
+    assert_eq!(setup.gateway.function_names(), ["alice-a"]);
+    assert_eq!(setup.audits().last().unwrap().message, "deployed again in the meantime, so not deleted: alice-a");
+}
+
+fn listed(name: &str, owner_id: &str) -> String {
+    let labels = [
+        (labels::GIT_CLOUD, "1"),
+        (labels::GIT_SCM, "git.localhost"),
+        (labels::GIT_OWNER_ID, owner_id),
+        (labels::GIT_REPO, "hello"),
+    ];
+    let labels: std::collections::BTreeMap<_, _> = labels.into_iter().collect();
+    serde_json::json!([{"name": name, "image": "i", "labels": labels}]).to_string()
+}
+
+#[tokio::test]
+async fn a_thousand_functions_go_some_at_a_time_and_the_trail_names_each() {
+    let setup = setup().await;
+    for number in 0..1000 {
+        setup.put(&format!("alice-function-number-{number}"), "7", "hello");
+    }
+    setup.put("bob-a", "8", "hello");
+    for _ in 0..3 {
+        setup.gateway.refuse_next("DELETE /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
+    }
+    let (status, text) = setup.collect(&request("*", &[])).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::BAD_GATEWAY, "3 of the functions that are to go could not be deleted\n")
+    );
+    assert_eq!(setup.gateway.function_names().len(), 4);
+    assert_eq!(setup.collect(&request("*", &[])).await.0, StatusCode::OK);
+    assert_eq!(setup.gateway.function_names(), ["bob-a"]);
+    let audits = setup.audits();
+    assert!(audits.iter().all(|line| line.message.len() < 3000), "none is cut on its way");
+    let deletions: Vec<&str> =
+        audits.iter().filter_map(|line| line.message.strip_prefix("deleting what is no longer wanted: ")).collect();
+    let mut named: Vec<&str> = deletions.iter().flat_map(|names| names.split(", ")).collect();
+    assert_eq!(named.len(), 1003, "each, and three a second time");
+    named.sort_unstable();
+    named.dedup();
+    assert_eq!(named.len(), 1000);
 }
