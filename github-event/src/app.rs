@@ -1,7 +1,6 @@
 //! One webhook, from its arrival to the queue.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -11,25 +10,21 @@ use sdk::audit::{AuditEvent, Auditor};
 use sdk::call::CallId;
 use sdk::event::PushEvent;
 use sdk::reserved;
+use sdk::webhook::{Intake, Refusals, TEXT};
 
-use crate::body::Intake;
 use crate::config::Config;
 use crate::payload::{Push, What};
-use crate::quota::Quota;
 use crate::refusal::Refusal;
 use crate::signature;
 
-/// A webhook may take so long to arrive.
-const READ_TIME: Duration = Duration::from_secs(10);
 const EVENT_HEADER: &str = "x-github-event";
 const DELIVERY_HEADER: &str = "x-github-delivery";
-const TEXT: [(http::HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
 
 pub(crate) struct App {
     config: Config,
     intake: Intake,
     auditor: Auditor,
-    quota: Quota,
+    refusals: Refusals,
 }
 
 /// What was done with a webhook: a status and a sentence.
@@ -39,18 +34,14 @@ pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
     let call = delivery(request.headers());
     match app.accept(request, &call).await {
         Ok((status, sentence)) => (status, TEXT, sentence + "\n").into_response(),
-        Err(refusal) => app.refuse(&refusal, &call),
+        Err(refusal) => app.refusals.answer(&refusal, &call),
     }
 }
 
 impl App {
     pub(crate) fn new(config: Config) -> Self {
-        Self {
-            intake: Intake::new(config.max_body_bytes, READ_TIME),
-            auditor: Auditor::new("github-event", config.functions.clone()),
-            quota: Quota::new(Instant::now()),
-            config,
-        }
+        let auditor = Auditor::new("github-event", config.functions.clone());
+        Self { intake: Intake::new(config.max_body_bytes), refusals: Refusals::new(auditor.clone()), auditor, config }
     }
 
     async fn accept(&self, request: Request, call: &CallId) -> Result<Done, Refusal> {
@@ -88,29 +79,6 @@ impl App {
         tracing::info!(call_id = %call, owner = %event.owner, repo = %event.repo, sha = %event.sha, branch = event.branch, "push accepted");
         let sentence = format!("{} {} {}: queued", event.repo_path(), event.branch, event.sha.short());
         Ok((StatusCode::ACCEPTED, sentence))
-    }
-
-    /// Answers a refusal; the log and the audit trail get it as far as the quota goes.
-    fn refuse(&self, refusal: &Refusal, call: &CallId) -> Response {
-        if let Some(suppressed) = self.quota.admit(Instant::now()) {
-            let status = refusal.status().as_u16();
-            let cause = std::error::Error::source(refusal).map(sdk::failure::chain).unwrap_or_default();
-            tracing::warn!(call_id = %call, status, suppressed, cause, "webhook refused: {refusal}");
-            self.audit(refusal, suppressed, call.clone());
-        }
-        (refusal.status(), TEXT, format!("{refusal}\n")).into_response()
-    }
-
-    /// Tells the audit trail without making the sender wait; the quota bounds how many do so at once.
-    fn audit(&self, refusal: &Refusal, suppressed: u64, call: CallId) {
-        let mut message = format!("webhook refused: {refusal}");
-        if suppressed > 0 {
-            message.push_str(&format!(" (and {suppressed} refusals before this one)"));
-        }
-        let owner = refusal.owner().map(ToString::to_string).unwrap_or_default();
-        let event = AuditEvent { message, owner, ..AuditEvent::default() };
-        let auditor = self.auditor.clone();
-        tokio::spawn(async move { auditor.send(event, &call).await });
     }
 }
 

@@ -1,10 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
-mod body;
 mod config;
 mod payload;
-mod quota;
 mod refusal;
 mod signature;
 

@@ -18,11 +18,13 @@ pub mod identity;
 pub mod labels;
 pub mod listing;
 pub mod pipeline_log;
+pub mod push;
 pub mod reserved;
 pub mod shutdown;
 pub mod signing;
 pub mod stack;
 pub mod status;
 pub mod template;
+pub mod webhook;
 
 pub use openfaas_runtime::{ConfigError, Env, Invalid, Reader};

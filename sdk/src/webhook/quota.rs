@@ -9,8 +9,10 @@ const BURST: u32 = 10;
 const REFILL: Duration = Duration::from_secs(6);
 
 /// Says which refusals are reported, and counts the others.
-pub(crate) struct Quota(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Quota(Mutex<State>);
 
+#[derive(Debug)]
 struct State {
     left: u32,
     refilled: Instant,
@@ -18,12 +20,12 @@ struct State {
 }
 
 impl Quota {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new(State { left: BURST, refilled: now, suppressed: 0 }))
     }
 
     /// Whether to report one more refusal, and how many were not reported since the last that was.
-    pub(crate) fn admit(&self, now: Instant) -> Option<u64> {
+    pub(super) fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let earned = now.saturating_duration_since(state.refilled).as_secs() / REFILL.as_secs();
         if earned > 0 {
