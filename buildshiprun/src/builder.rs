@@ -38,6 +38,8 @@ struct Report {
     reused: bool,
     /// Of our own builder only: the failure is the builder's, not the build's.
     retry: bool,
+    /// Of our own builder only: the line of the Dockerfile that failed.
+    line: Option<u32>,
 }
 
 pub(crate) struct Builder {
@@ -171,7 +173,7 @@ async fn follow(response: reqwest::Response, log: &mut BuildLog) -> Result<Built
             None | Some("in_progress") => {}
             Some("success") => return Ok(Built { image: report.image.unwrap_or_default(), reused: report.reused }),
             // What is not known is not success.
-            Some(_) => return Err(failed(&report).into()),
+            Some(_) => return Err(Problem { line: report.line.filter(|_| !report.retry), ..failed(&report).into() }),
         }
     }
     Err(broken().into())

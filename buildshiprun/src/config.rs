@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::deployment::Rules;
-use crate::pretty_url::PrettyUrl;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -23,8 +22,6 @@ pub(crate) struct Config {
     pub(crate) intake: IntakeConfig,
     /// What functions get and may wish for.
     pub(crate) rules: Rules,
-    /// `gateway_pretty_url`.
-    pub(crate) pretty_url: PrettyUrl,
     /// `ready_timeout`: how long a new version may take to become ready after the gateway took it.
     pub(crate) ready_timeout: Duration,
 }
@@ -60,7 +57,6 @@ impl Config {
         let builder = builder(&r);
         let intake = intake(&r);
         let rules = Rules::read(&r);
-        let pretty_url = PrettyUrl::read(&r);
         let ready_timeout = r.duration_or("ready_timeout", Duration::from_secs(120));
         r.finish()?;
         Ok(Self {
@@ -69,7 +65,6 @@ impl Config {
             builder: builder?,
             intake: intake?,
             rules: rules?,
-            pretty_url: pretty_url?,
             ready_timeout: ready_timeout?,
         })
     }

@@ -6,7 +6,6 @@ mod config;
 mod deployment;
 mod ownership;
 mod parcel;
-mod pretty_url;
 mod problem;
 mod quantity;
 mod rollout;

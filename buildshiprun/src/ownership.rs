@@ -25,7 +25,8 @@ pub(crate) async fn current(
     }
 }
 
-/// By labels, and by all of them: the owner's number at its host, and the repository.
+/// By labels, and by all of them: the owner's number at its host, and the repository's, which stays when it is
+/// renamed.
 fn check(event: &PushEvent, name: &ServiceName, function: &FunctionStatus) -> Result<(), Failure> {
     let label = |name: &str| function.labels.get(name).map(String::as_str);
     if label(labels::ROLE) == Some(labels::SYSTEM_ROLE) {
@@ -37,9 +38,15 @@ fn check(event: &PushEvent, name: &ServiceName, function: &FunctionStatus) -> Re
     if !same_owner {
         return Err(Failure::conflict(format!("the name {name} is held by someone else: rename the function")));
     }
-    match label(labels::GIT_REPO) {
-        Some(repo) if repo == labels::value(event.repo.as_str()) => Ok(()),
-        repo => {
+    let (repo, repo_id) = (label(labels::GIT_REPO), label(labels::GIT_REPO_ID));
+    // What has no number was deployed before there were any.
+    let same_repo = match repo_id {
+        Some(id) => id == event.repo_id.to_string(),
+        None => repo == Some(&labels::value(event.repo.as_str())),
+    };
+    match same_repo {
+        true => Ok(()),
+        false => {
             let holder = repo.unwrap_or("(unknown)");
             Err(Failure::conflict(format!(
                 "the name {name} is held by repository {holder}: rename the function or remove it there"

@@ -1,21 +1,19 @@
 //! One order, from its arrival to a function that serves.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
 use sdk::audit::Auditor;
 use sdk::call::CallId;
-use sdk::deploy::{DeployOrder, OrderImage};
+use sdk::deploy::{DeployOrder, OrderImage, Shipped};
 use sdk::failure::Failure;
 use sdk::gateway::FunctionDeployment;
 use sdk::id::ServiceName;
 use sdk::pipeline_log::LogKey;
 use sdk::signing::Key;
-use sdk::status::{Reporter, State as Progress, Status};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -28,8 +26,6 @@ use crate::problem::Problem;
 use crate::{ownership, rollout};
 
 const NAME: &str = "buildshiprun";
-/// The answer waits so long for statuses that are on their way.
-const STATUS_TIME: Duration = Duration::from_secs(5);
 const MAX_IMAGE: usize = 512;
 
 pub(crate) struct App {
@@ -52,23 +48,14 @@ impl App {
     }
 }
 
-/// The answer.
-#[derive(Serialize)]
-pub(crate) struct Shipped {
-    image: String,
-    built: bool,
-    seconds: f64,
-}
-
-pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Result<Json<Shipped>, Failure> {
+pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Result<Json<Shipped>, Problem> {
     let stopping = |_| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the platform is stopping");
     let _place = app.places.acquire().await.map_err(stopping)?;
     let call = CallId::from_headers(request.headers());
     let (order, context) = parcel::receive(&app.config.intake, &app.key, request).await?;
     let event = &order.event;
     let span = tracing::info_span!("ship", call_id = %call, owner = %event.owner, repo = %event.repo, sha = %event.sha, function = %order.function);
-    let reporter = Reporter::start(app.config.functions.clone(), call.clone());
-    let voyage = Voyage { app: &app, order: &order, call, reporter, start: Instant::now() };
+    let voyage = Voyage { app: &app, order: &order, call, start: Instant::now() };
     voyage.make(context).instrument(span).await.map(Json)
 }
 
@@ -77,32 +64,23 @@ struct Voyage<'a> {
     app: &'a App,
     order: &'a DeployOrder,
     call: CallId,
-    reporter: Reporter,
     start: Instant,
 }
 
 impl Voyage<'_> {
-    /// Ships the order and tells everybody how that ended.
-    async fn make(self, context: Context) -> Result<Shipped, Failure> {
+    /// Ships the order, and says in the audit trail and the answer how that ended.
+    async fn make(self, context: Context) -> Result<Shipped, Problem> {
         tracing::info!("order accepted");
         let outcome = self.ship(context).await;
-        let (event, function) = (&self.order.event, &self.order.function);
-        let result = match outcome {
+        let function = &self.order.function;
+        match &outcome {
             Ok(shipped) => {
-                let url = self.app.config.pretty_url.of(&event.owner, function);
-                tracing::info!(image = shipped.image, url, seconds = shipped.seconds, "deployed");
-                self.report(Progress::Success, &format!("live at {url}"), |status| status.with_url(&url)).await;
+                tracing::info!(image = shipped.image, seconds = shipped.seconds, "deployed");
                 self.audit(format!("deployed {function} as {}", shipped.image)).await;
-                Ok(shipped)
             }
-            Err(problem) => {
-                self.report(Progress::Failure, &problem.sentence(), |status| status.with_log(&problem.log)).await;
-                self.audit(format!("{function} was not deployed: {}", problem.failure.public())).await;
-                Err(problem.failure)
-            }
-        };
-        let _ = tokio::time::timeout(STATUS_TIME, self.reporter.flush()).await;
-        result
+            Err(problem) => self.audit(format!("{function} was not deployed: {}", problem.failure.public())).await,
+        }
+        outcome
     }
 
     async fn ship(&self, context: Context) -> Result<Shipped, Problem> {
@@ -145,7 +123,6 @@ impl Voyage<'_> {
         let built = built?;
         let seconds = start.elapsed().as_secs_f64();
         tracing::info!(image = built.image, reused = built.reused, seconds, "image built");
-        self.report(Progress::InProgress, &outcome, |status| status).await;
         Ok(built)
     }
 
@@ -157,11 +134,6 @@ impl Voyage<'_> {
         }
         tracing::info!(image = deployment.image, "deploying");
         rollout::roll_out(&config.gateway, &deployment, config.ready_timeout).await
-    }
-
-    async fn report(&self, state: Progress, title: &str, more: impl FnOnce(Status) -> Status) {
-        let status = Status::new(&self.order.event, self.order.function.as_str(), state, title);
-        self.reporter.report(more(status)).await;
     }
 
     async fn audit(&self, message: String) {

@@ -8,8 +8,9 @@ use sdk::gateway::Gateway;
 use sdk::{ConfigError, Env, context, stack};
 use url::Url;
 
-use crate::git::{self, Credential};
+use crate::git;
 use crate::hosts::Hosts;
+use crate::pretty_url::PrettyUrl;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -20,8 +21,10 @@ pub struct Config {
     pub(crate) functions: Functions,
     /// `gateway_url` and the secrets `basic-auth-user`, `basic-auth-password`: what is deployed.
     pub(crate) gateway: Gateway,
-    /// `git_hosts`, `git_token_host` and the secret `git-platform-token`.
+    /// `git_hosts` and `gitlab_instance`, and the credentials for them; see [`Hosts::read`].
     pub(crate) hosts: Hosts,
+    /// `gateway_pretty_url`: where functions can be called.
+    pub(crate) pretty_url: PrettyUrl,
     /// `push_repository_url`: what comes before `<owner>/<repository>-<function>` in an image's name.
     pub(crate) registry: String,
     /// `template_directory`: the templates that come with the platform, one folder each.
@@ -36,6 +39,8 @@ pub struct Config {
     pub(crate) work_directory: Option<PathBuf>,
     /// `enable_dockerfile_lang`: repositories may bring Dockerfiles and templates of their own.
     pub(crate) dockerfile_allowed: bool,
+    /// `allow_submodules`: submodules of the same host and owner are fetched.
+    pub(crate) submodules_allowed: bool,
     /// `allow_images`: functions may name an image instead of code.
     pub(crate) images_allowed: bool,
     /// `build_parallelism`: how many functions of a push are built at the same time.
@@ -60,6 +65,7 @@ impl Config {
     pub fn read(env: &Env) -> Result<Self, ConfigError> {
         let r = env.reader();
         let (functions, gateway, hosts) = (Functions::read(&r), Gateway::read(&r), Hosts::read(&r));
+        let pretty_url = PrettyUrl::read(&r);
         let custom_templates = TemplateUrl::read_list(&r);
         let registry = r.or("push_repository_url", String::new());
         let (template_directory, cache_directory) = (r.optional("template_directory"), r.optional("cache_directory"));
@@ -67,6 +73,7 @@ impl Config {
             (r.optional("work_directory"), r.duration_or("template_refresh", Duration::from_secs(600)));
         let dockerfile_allowed = r.flag("enable_dockerfile_lang", false);
         let images_allowed = r.flag("allow_images", false);
+        let submodules_allowed = r.flag("allow_submodules", false);
         let build_parallelism = r.or("build_parallelism", 2usize);
         let build_timeout = r.duration_or("build_timeout", Duration::from_secs(900));
         let push_timeout = r.duration_or("push_timeout", Duration::from_secs(14 * 60));
@@ -78,6 +85,7 @@ impl Config {
             functions: functions?,
             gateway: gateway?,
             hosts: hosts?,
+            pretty_url: pretty_url?,
             registry: registry?,
             template_directory: template_directory?,
             custom_templates: custom_templates?,
@@ -86,6 +94,7 @@ impl Config {
             work_directory: work_directory?,
             dockerfile_allowed: dockerfile_allowed?,
             images_allowed: images_allowed?,
+            submodules_allowed: submodules_allowed?,
             build_parallelism: build_parallelism?.clamp(1, 64),
             build_timeout: build_timeout?,
             push_timeout: push_timeout?,
@@ -163,9 +172,4 @@ impl std::str::FromStr for TemplateUrl {
         url.set_fragment(None);
         Ok(Self { url, reference })
     }
-}
-
-/// The credential for a URL, if there is one for it; see [`Hosts`].
-pub(crate) fn credential(config: &Config) -> Option<&Credential> {
-    config.hosts.credential()
 }

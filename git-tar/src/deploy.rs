@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use sdk::call::{CallError, CallId, Functions};
-use sdk::deploy::{DeployOrder, ORDER_ENTRY, OrderImage};
+use sdk::deploy::{DeployOrder, NotShipped, ORDER_ENTRY, OrderImage, Shipped};
 use sdk::event::PushEvent;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -21,9 +21,17 @@ pub(crate) enum DeployError {
     /// The tar could not be made.
     #[error("its build context could not be packed")]
     Pack(#[source] io::Error),
-    /// buildshiprun did not do it.
-    #[error("{}", call_reason(.0))]
-    Call(#[source] CallError),
+    /// buildshiprun says why.
+    #[error("{}", .answer.error)]
+    Refused {
+        /// What it says.
+        answer: NotShipped,
+        /// Another try may help.
+        again: bool,
+    },
+    /// buildshiprun says nothing.
+    #[error(transparent)]
+    Silent(CallError),
 }
 
 impl DeployError {
@@ -31,16 +39,23 @@ impl DeployError {
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         match self {
             Self::Pack(_) => true,
-            Self::Call(error) => error.is_worth_a_retry(),
+            Self::Refused { again, .. } => *again,
+            Self::Silent(error) => error.is_worth_a_retry(),
         }
     }
 }
 
-/// What the other side said, without its address.
-fn call_reason(error: &CallError) -> String {
-    match error {
-        CallError::Refused { text, .. } if !text.is_empty() => text.lines().next().unwrap_or_default().to_owned(),
-        other => other.to_string(),
+/// An answer that is no success: buildshiprun's own, or of something on the way to it.
+fn refused(error: CallError) -> DeployError {
+    let again = error.is_worth_a_retry();
+    let CallError::Refused { text, .. } = &error else { return DeployError::Silent(error) };
+    match serde_json::from_str::<NotShipped>(text) {
+        Ok(answer) => DeployError::Refused { answer, again },
+        Err(_) if text.is_empty() => DeployError::Silent(error),
+        Err(_) => {
+            let first = text.lines().next().unwrap_or_default().to_owned();
+            DeployError::Refused { answer: NotShipped { error: first, ..NotShipped::default() }, again }
+        }
     }
 }
 
@@ -69,24 +84,17 @@ pub(crate) fn pack(event: &PushEvent, work: Work) -> Result<(Vec<u8>, [u8; 32]),
     Ok((packed.bytes, packed.sum.finalize().into()))
 }
 
-/// What buildshiprun answers about a function that is live.
-#[derive(Debug, serde::Deserialize)]
-pub(crate) struct Shipped {
-    /// An image was built for it; false where one of the same files was there.
-    pub(crate) built: bool,
-}
-
-/// Sends a packed function and waits until it is live.
+/// Sends a packed function and waits until it is live. True if an image was built for it.
 pub(crate) async fn send(
     functions: &Functions,
     (body, digest): (Vec<u8>, [u8; 32]),
     timeout: Duration,
     call: &CallId,
-) -> Result<Shipped, DeployError> {
-    let answer = functions.send(BUILDSHIPRUN, body, digest, timeout, call).await.map_err(DeployError::Call)?;
+) -> Result<bool, DeployError> {
+    let answer = functions.send(BUILDSHIPRUN, body, digest, timeout, call).await.map_err(refused)?;
     let text = sdk::call::bounded_text(answer, MAX_ANSWER).await;
     // It is live, whatever else the answer says; a builder that does not tell has built.
-    Ok(serde_json::from_str(&text).unwrap_or(Shipped { built: true }))
+    Ok(serde_json::from_str::<Shipped>(&text).map_or(true, |shipped| shipped.built))
 }
 
 fn order_alone<W: Write>(order: &[u8], out: W) -> io::Result<W> {

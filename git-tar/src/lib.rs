@@ -8,10 +8,12 @@ mod handler;
 mod hosts;
 mod image_name;
 mod plan;
+mod pretty_url;
 mod problem;
 mod push;
 mod report;
 mod repository;
+mod submodules;
 mod templates;
 mod turns;
 

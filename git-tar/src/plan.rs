@@ -29,6 +29,8 @@ pub(crate) struct Work {
     pub(crate) build_digest: String,
     pub(crate) deploy_digest: String,
     pub(crate) action: Action,
+    /// Where its Dockerfile is in the repository; `None` where it is a template's.
+    pub(crate) dockerfile: Option<String>,
 }
 
 /// What has to be done.
@@ -40,6 +42,15 @@ pub(crate) enum Action {
     Redeploy(String),
     /// Build under this name, and deploy.
     Build(String, Box<Plan>),
+}
+
+/// Where an image would come from.
+struct Image {
+    digest: String,
+    source: Action,
+    /// The template's process.
+    fprocess: Option<String>,
+    dockerfile: Option<String>,
 }
 
 /// All that planning looks at.
@@ -58,7 +69,7 @@ impl Planner<'_> {
     }
 
     fn function(&self, stack: &Stack, function: &Function) -> Result<Work, Problem> {
-        let refused = |problem: String| Problem::Refused(format!("{}: {problem}", function.name));
+        let refused = |problem: String| Problem::Function { function: function.name.clone(), problem };
         let name = ServiceName::of(&self.event.owner, &function.name).map_err(|error| refused(error.to_string()))?;
         if sdk::reserved::is_function(&name) {
             return Err(refused(format!("the name '{name}' belongs to the platform: rename the function")));
@@ -67,16 +78,17 @@ impl Planner<'_> {
         if deployed.is_some_and(|deployed| !self.is_owners(deployed)) {
             return Err(refused(format!("the name '{name}' is held by someone else: rename the function")));
         }
-        let (build_digest, source, fprocess) = self.source(stack, function)?;
+        let Image { digest: build_digest, source, fprocess, dockerfile } = self.source(stack, function)?;
         let settings = self.settings(function, fprocess)?;
         let deploy_digest = digest(&serde_json::to_vec(&settings).map_err(|error| Problem::Machine(error.into()))?);
         let action = self.action(deployed, &build_digest, &deploy_digest, source);
-        Ok(Work { function: function.name.clone(), settings, build_digest, deploy_digest, action })
+        Ok(Work { function: function.name.clone(), settings, build_digest, deploy_digest, action, dockerfile })
     }
 
-    /// Where the image would come from, its digest, and the template's process.
-    fn source(&self, stack: &Stack, function: &Function) -> Result<(String, Action, Option<String>), Problem> {
-        let refused = |problem: &str| Err(Problem::Refused(format!("{}: {problem}", function.name)));
+    fn source(&self, stack: &Stack, function: &Function) -> Result<Image, Problem> {
+        let refused = |problem: &str| {
+            Err(Problem::Function { function: function.name.clone(), problem: problem.to_owned() })
+        };
         if function.skip_build {
             if !self.config.images_allowed {
                 return refused(
@@ -84,7 +96,8 @@ impl Planner<'_> {
                 );
             }
             let image = function.image.clone().unwrap_or_default();
-            return Ok((digest(format!("image {image}").as_bytes()), Action::Redeploy(image), None));
+            let digest = digest(format!("image {image}").as_bytes());
+            return Ok(Image { digest, source: Action::Redeploy(image), fprocess: None, dockerfile: None });
         }
         if function.is_dockerfile() && !self.config.dockerfile_allowed {
             return refused(
@@ -93,8 +106,8 @@ impl Planner<'_> {
         }
         let language = template::resolve(&function.lang, self.stores);
         let language =
-            language.map_err(|problem| Problem::Template { function: function.name.to_string(), problem })?;
-        let context = |problem| Problem::Context { function: function.name.to_string(), problem };
+            language.map_err(|problem| Problem::Template { function: function.name.clone(), problem })?;
+        let context = |problem| Problem::Context { function: function.name.clone(), problem };
         let plan = Plan::lay_out(&Ingredients {
             repository: self.repository,
             language: &language,
@@ -106,8 +119,19 @@ impl Planner<'_> {
         });
         let plan = plan.map_err(context)?;
         let digest = plan.digest().map_err(context)?;
+        let files = plan.lfs_pointers(self.repository).map_err(context)?;
+        if !files.is_empty() {
+            return Err(Problem::Pointers { function: function.name.clone(), files });
+        }
         let image = image_name(&self.config.registry, self.event, &function.name, &digest);
-        Ok((digest.label(), Action::Build(image, Box::new(plan)), language.fprocess().map(str::to_owned)))
+        let dockerfile = plan.dockerfile(self.repository).map_err(context)?;
+        let plan = if self.event.rebuild { plan.anew() } else { plan };
+        Ok(Image {
+            digest: digest.label(),
+            source: Action::Build(image, Box::new(plan)),
+            fprocess: language.fprocess().map(str::to_owned),
+            dockerfile,
+        })
     }
 
     fn settings(&self, function: &Function, fprocess: Option<String>) -> Result<Settings, Problem> {
@@ -133,13 +157,15 @@ impl Planner<'_> {
         deploy_digest: &str,
         source: Action,
     ) -> Action {
-        let Some(deployed) = deployed else { return source };
+        let Some(deployed) = deployed.filter(|_| !self.event.rebuild) else { return source };
         let label = |name: &str| deployed.labels.get(name).map(String::as_str);
         if label(labels::BUILD_DIGEST) != Some(build_digest) {
             return source;
         }
         let private = if self.event.private { "1" } else { "0" };
+        // What was deployed before repositories had numbers is not deployed again only to get one.
         let same_place = label(labels::GIT_REPO) == Some(&labels::value(self.event.repo.as_str()))
+            && label(labels::GIT_REPO_ID).is_none_or(|known| known == self.event.repo_id.to_string())
             && label(labels::GIT_PRIVATE).is_none_or(|known| known == private);
         match source {
             _ if label(labels::DEPLOY_DIGEST) == Some(deploy_digest) && same_place => Action::Unchanged,

@@ -1,6 +1,8 @@
 //! The flow of one push. Every step can be run again after a kill at any point: nothing is kept outside the
 //! gateway, whose labels say what is deployed already.
 
+mod carry;
+mod modules;
 mod outcome;
 mod stages;
 
@@ -64,23 +66,23 @@ impl Platform {
     /// Deploys a push, and says in its status, the audit trail and the answer how that ended.
     pub(crate) async fn deploy(&self, event: &PushEvent, call: &CallId) -> Result<String, Failure> {
         let reporter = Reporter::start(self.shared.config.functions.clone(), call.clone());
-        let report = Report { event, call, reporter, auditor: &self.shared.auditor };
+        let report = Report::new(event, call, reporter, &self.shared.auditor, &self.shared.config.pretty_url);
         let limit = self.shared.config.push_timeout;
         let outcome = tokio::time::timeout(limit, self.shared.run(&report)).await;
         let outcome = outcome.unwrap_or(Err(Problem::Late(limit)));
         let answer = match outcome {
             Ok(Outcome::Deployed(sentence)) => {
-                report.stack(State::Success, &sentence).await;
+                report.conclude(State::Success, &sentence);
                 report.audit(&sentence).await;
                 Ok(sentence)
             }
             Ok(Outcome::Nothing(sentence)) => {
-                report.stack(State::Neutral, &sentence).await;
+                report.conclude(State::Neutral, &sentence);
                 report.audit(&sentence).await;
                 Ok(sentence)
             }
             Err(problem) => {
-                report.stack(State::Failure, sentence(&problem)).await;
+                report.fail(&problem);
                 report.audit(problem.to_string()).await;
                 Err(problem.into())
             }
@@ -88,9 +90,4 @@ impl Platform {
         report.reporter.flush().await;
         answer
     }
-}
-
-/// What the status says; a failure that the queue tries again says so.
-fn sentence(problem: &Problem) -> String {
-    if problem.is_worth_a_retry() { format!("{problem}; it will be tried again") } else { problem.to_string() }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sdk::context::{RelPath, Tree};
-use sdk::stack::{self, Stack};
+use sdk::context::{RelPath, Tree, pointed_to};
+use sdk::stack::{self, Stack, StackError};
 use tempfile::TempDir;
 
 use crate::problem::Problem;
@@ -59,8 +59,8 @@ fn is_alive(process: u32) -> bool {
 /// What a commit has for us.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A stack.
-    Stack(Box<Stack>),
+    /// A stack and its file's name.
+    Stack(&'static str, Box<Stack>),
     /// Only sealed secrets.
     SecretsOnly,
 }
@@ -75,9 +75,18 @@ pub(crate) fn find_stack(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Fou
     }
     match files.as_slice() {
         [(name, text)] => {
+            if let Some(bytes) = pointed_to(text.as_bytes()) {
+                return Err(Problem::Refused(format!(
+                    "{name} is only a pointer of Git LFS (to {bytes} bytes): commit the file itself"
+                )));
+            }
             let stack = stack::parse_within(text, limits);
-            let stack = stack.map_err(|problem| Problem::Stack { file: (*name).to_owned(), problem })?;
-            Ok(Found::Stack(Box::new(stack)))
+            let stack = stack.map_err(|problem| Problem::Stack {
+                file: (*name).to_owned(),
+                line: line_of(&problem, text),
+                problem,
+            })?;
+            Ok(Found::Stack(name, Box::new(stack)))
         }
         [] if has_secrets(tree)? => Ok(Found::SecretsOnly),
         [] => Err(Problem::Refused(
@@ -85,6 +94,14 @@ pub(crate) fn find_stack(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Fou
         )),
         _ => Err(Problem::Refused("there are a stack.yml and a stack.yaml: remove one of them".to_owned())),
     }
+}
+
+/// The line of the stack file that a problem is about; the first where it is about the whole.
+fn line_of(problem: &StackError, text: &str) -> u32 {
+    let top = |key: &str| text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let line = problem.position().map(|position| position.line);
+    let line = line.or_else(|| problem.top_key().and_then(top).map(|at| at + 1));
+    line.and_then(|line| u32::try_from(line).ok()).unwrap_or(1)
 }
 
 fn has_secrets(tree: &Arc<Tree>) -> Result<bool, Problem> {

@@ -15,7 +15,7 @@ use sdk::stack::Stack;
 use sdk::template::{DOCKERFILE, LangRef, Store};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, TemplateUrl, credential};
+use crate::config::{Config, TemplateUrl};
 use crate::git::{CommitTree, GitError, Remote};
 use crate::problem::Problem;
 use crate::repository::WorkFolders;
@@ -122,7 +122,7 @@ impl Templates {
         known: Option<&Remembered>,
     ) -> Result<Remembered, Problem> {
         let git = |problem| Problem::Git { what: format!("the templates at {}", source.url), problem };
-        let remote = Remote::new(self.http.clone(), source.url.clone(), credential(config), config.git).map_err(git)?;
+        let remote = Remote::new(self.http.clone(), source.url.clone(), config.hosts.fixed(), config.git).map_err(git)?;
         let commit = commit_of(&remote, source).await?;
         let checked = Instant::now();
         if let Some(known) = known.filter(|known| known.commit == commit) {
@@ -210,7 +210,7 @@ fn missing(stack: &Stack, stores: &[Arc<Store>]) -> Result<Vec<LangRef>, Problem
         .iter()
         .filter(|function| !function.skip_build && !function.lang.eq_ignore_ascii_case(DOCKERFILE))
     {
-        let problem = |problem| Problem::Template { function: function.name.to_string(), problem };
+        let problem = |problem| Problem::Template { function: function.name.clone(), problem };
         let lang: LangRef = function.lang.parse().map_err(problem)?;
         let mut found = false;
         for store in stores.iter().filter(|_| lang.reference.is_none()) {

@@ -3,10 +3,14 @@
 //! A run announces its commit once it knows that the commit is its branch's head; so an old event that is
 //! delivered again cannot drive out a newer push. Whoever runs or waits with another commit of the same
 //! branch sees that and stops before its next function.
+//!
+//! A pinned commit need not be the head, so its event is known by its call: delivered again after a newer push,
+//! it is superseded. That is remembered while the process lives, for the last pinned events.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sdk::call::CallId;
 use sdk::event::PushEvent;
 use sdk::id::CommitSha;
 use tokio::sync::{OwnedMutexGuard, watch};
@@ -16,10 +20,22 @@ type Key = (String, String);
 /// The newest commit of each branch.
 type Newest = BTreeMap<String, CommitSha>;
 
+/// So many pinned events are remembered.
+const MAX_PINNED: usize = 1024;
+
 /// The repositories that are being deployed or waited for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Turns {
     slots: Arc<Mutex<HashMap<Key, Arc<Slot>>>>,
+    pinned: Arc<Mutex<VecDeque<Pinned>>>,
+}
+
+/// A pinned event, and what was announced of its branch after it.
+#[derive(Debug)]
+struct Pinned {
+    place: (Key, String),
+    call: CallId,
+    superseded_by: Option<CommitSha>,
 }
 
 #[derive(Debug)]
@@ -40,9 +56,13 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// Announces that `event`'s commit is its branch's head.
-    pub(crate) fn announce(&self, event: &PushEvent) -> Turn {
+    /// Announces that `event`'s commit is the one that its branch is to be deployed with.
+    ///
+    /// # Errors
+    /// With the newer commit, if the event is pinned and was announced before, and another one after it.
+    pub(crate) fn announce(&self, event: &PushEvent, call: &CallId) -> Result<Turn, CommitSha> {
         let key = (event.host.clone(), event.repo_path().to_string());
+        self.note(event, &key, call)?;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots
             .entry(key.clone())
@@ -51,7 +71,25 @@ impl Turns {
             newest.insert(event.branch.clone(), event.sha.clone());
         });
         let slot = Some(Arc::clone(slot));
-        Turn { slots: self.clone(), key, slot, branch: event.branch.clone(), commit: event.sha.clone(), running: None }
+        let (branch, commit) = (event.branch.clone(), event.sha.clone());
+        Ok(Turn { slots: self.clone(), key, slot, branch, commit, running: None })
+    }
+
+    fn note(&self, event: &PushEvent, key: &Key, call: &CallId) -> Result<(), CommitSha> {
+        let place = (key.clone(), event.branch.clone());
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = pinned.iter().find(|known| event.pinned && known.place == place && known.call == *call) {
+            return known.superseded_by.clone().map_or(Ok(()), Err);
+        }
+        pinned.iter_mut().filter(|known| known.place == place && known.call != *call).for_each(|known| {
+            known.superseded_by = Some(event.sha.clone());
+        });
+        if event.pinned {
+            pinned.push_back(Pinned { place, call: call.clone(), superseded_by: None });
+            let surplus = pinned.len().saturating_sub(MAX_PINNED);
+            pinned.drain(..surplus);
+        }
+        Ok(())
     }
 }
 
@@ -110,14 +148,22 @@ mod tests {
         .unwrap()
     }
 
+    fn call(id: &str) -> CallId {
+        CallId::parse(id).unwrap()
+    }
+
+    fn announce(turns: &Turns, sha: char) -> Turn {
+        turns.announce(&event(sha), &call("c")).unwrap()
+    }
+
     #[tokio::test]
     async fn one_runs_and_the_newest_wins() {
         let turns = Turns::default();
-        let mut first = turns.announce(&event('a'));
+        let mut first = announce(&turns, 'a');
         assert!(!first.wait().await);
-        let mut second = turns.announce(&event('b'));
+        let mut second = announce(&turns, 'b');
         assert_eq!(first.superseded_by(), Some(event('b').sha));
-        let mut third = turns.announce(&event('c'));
+        let mut third = announce(&turns, 'c');
         assert!(second.wait().await, "the second leaves at once although the first still runs");
         assert_eq!(second.superseded_by(), Some(event('c').sha));
         let (waited, ()) = tokio::join!(third.wait(), async { drop(first) });
@@ -127,9 +173,9 @@ mod tests {
     #[tokio::test]
     async fn the_same_commit_twice_runs_one_after_the_other() {
         let turns = Turns::default();
-        let mut first = turns.announce(&event('a'));
+        let mut first = announce(&turns, 'a');
         first.wait().await;
-        let mut again = turns.announce(&event('a'));
+        let mut again = announce(&turns, 'a');
         assert!(first.superseded_by().is_none());
         let (waited, ()) = tokio::join!(again.wait(), async { drop(first) });
         assert!(waited && again.superseded_by().is_none());
@@ -138,10 +184,28 @@ mod tests {
     #[tokio::test]
     async fn nothing_stays_behind() {
         let turns = Turns::default();
-        let mut first = turns.announce(&event('a'));
+        let mut first = announce(&turns, 'a');
         first.wait().await;
-        let second = turns.announce(&event('b'));
+        let second = announce(&turns, 'b');
         drop((first, second));
         assert!(turns.slots.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_pinned_event_that_comes_again_after_a_newer_push_is_superseded() {
+        let turns = Turns::default();
+        let pinned = PushEvent { pinned: true, ..event('a') };
+        turns.announce(&pinned, &call("1")).unwrap();
+        turns.announce(&pinned, &call("1")).unwrap();
+        let other = PushEvent { branch: "other".to_owned(), ..event('b') };
+        turns.announce(&other, &call("2")).unwrap();
+        turns.announce(&pinned, &call("1")).unwrap();
+        turns.announce(&event('c'), &call("3")).unwrap();
+        assert_eq!(turns.announce(&pinned, &call("1")).unwrap_err(), event('c').sha);
+        turns.announce(&pinned, &call("4")).expect("somebody asked for it again");
+        for number in 0..2 * MAX_PINNED {
+            turns.announce(&pinned, &call(&format!("n{number}"))).unwrap();
+        }
+        assert_eq!(turns.pinned.lock().unwrap().len(), MAX_PINNED);
     }
 }

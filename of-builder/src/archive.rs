@@ -26,6 +26,8 @@ pub(crate) const CONFIG: &str = "com.openfaas.docker.config";
 const SECRETS: &str = "com.openfaas.secrets";
 const DOCKERFILE: &str = "Dockerfile";
 const MAX_CONFIG_BYTES: u64 = 256 * 1024;
+/// In a longer one no line is looked for.
+const MAX_DOCKERFILE_BYTES: u64 = 256 * 1024;
 
 /// How much an upload may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,12 +79,21 @@ pub(crate) enum ArchiveError {
 /// What lies below `context/`, by path.
 type Tree = BTreeMap<String, Kind>;
 
-/// Checks the whole archive and returns the text of its `com.openfaas.docker.config`.
-pub(crate) fn inspect(file: &File, limits: &Limits) -> Result<Vec<u8>, ArchiveError> {
+/// What of an archive is looked at here.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// The text of its `com.openfaas.docker.config`.
+    pub(crate) config: Vec<u8>,
+    /// The text of its Dockerfile; empty where that is unusually long.
+    pub(crate) dockerfile: Vec<u8>,
+}
+
+/// Checks the whole archive.
+pub(crate) fn inspect(file: &File, limits: &Limits) -> Result<Contents, ArchiveError> {
     refuse_compressed(file)?;
     extensions::check(file)?;
     let length = file.metadata().map_err(ArchiveError::Unreadable)?.len();
-    let mut survey = Survey { limits, length, entries: 0, bytes: 0, config: None, tree: Tree::new() };
+    let mut survey = Survey { limits, length, entries: 0, bytes: 0, config: None, dockerfile: Vec::new(), tree: Tree::new() };
     let mut archive = open(file)?;
     for entry in archive.entries_with_seek().map_err(ArchiveError::Unreadable)? {
         survey.add(&mut entry.map_err(ArchiveError::Unreadable)?)?;
@@ -115,6 +126,7 @@ struct Survey<'a> {
     entries: usize,
     bytes: u64,
     config: Option<Vec<u8>>,
+    dockerfile: Vec<u8>,
     tree: Tree,
 }
 
@@ -127,7 +139,12 @@ impl Survey<'_> {
             Place::Config => self.take_config(entry, kind),
             Place::Root if kind == Kind::Folder => Ok(()),
             Place::Root => Err(ArchiveError::NotAFolder("context".to_owned())),
-            Place::Context(path) => self.remember(path, kind),
+            Place::Context(path) => {
+                if path == DOCKERFILE && kind == Kind::File && entry.size() <= MAX_DOCKERFILE_BYTES {
+                    entry.read_to_end(&mut self.dockerfile).map_err(ArchiveError::Unreadable)?;
+                }
+                self.remember(path, kind)
+            }
         }
     }
 
@@ -175,11 +192,11 @@ impl Survey<'_> {
         }
     }
 
-    fn finish(self) -> Result<Vec<u8>, ArchiveError> {
+    fn finish(self) -> Result<Contents, ArchiveError> {
         links::check(&self.tree)?;
         let config = self.config.ok_or(ArchiveError::Missing(CONFIG))?;
         match self.tree.get(DOCKERFILE) {
-            Some(Kind::File) => Ok(config),
+            Some(Kind::File) => Ok(Contents { config, dockerfile: self.dockerfile }),
             _ => Err(ArchiveError::Missing("context/Dockerfile")),
         }
     }

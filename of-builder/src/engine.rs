@@ -22,6 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::image_name::ImageName;
 use crate::leftovers::Made;
+use crate::order::Order;
 
 /// Asking the engine who it is takes milliseconds; one that takes longer than this is not there.
 const GREETING_TIME: Duration = Duration::from_secs(5);
@@ -88,21 +89,20 @@ impl LiveEngine {
     /// Builds a context with the engine's BuildKit. Dropping the stream cancels the build.
     pub(crate) fn build(
         &self,
-        image: &ImageName,
-        args: HashMap<String, String>,
+        order: &Order,
         upload: Option<&str>,
         context: mpsc::Receiver<io::Result<Bytes>>,
     ) -> impl Stream<Item = Result<BuildInfo, DockerError>> + '_ {
         // No registry credentials go along: a Dockerfile's FROM must not reach what only the platform may read.
         let body = bollard::body_try_stream(ReceiverStream::new(context));
-        self.docker.build_image(options(image, &args, upload), None, Some(body))
+        self.docker.build_image(options(order, upload), None, Some(body))
     }
 
     /// The id of the image of this name, if it was made from this upload. Whatever else the engine says is a
     /// reason to build.
-    pub(crate) async fn made_before(&self, image: &ImageName, upload: Option<&str>) -> Option<String> {
-        let upload = upload?;
-        let found = self.docker.inspect_image(&image.to_string()).await.ok()?;
+    pub(crate) async fn made_before(&self, order: &Order, upload: Option<&str>) -> Option<String> {
+        let upload = upload.filter(|_| !order.no_cache)?;
+        let found = self.docker.inspect_image(&order.image.to_string()).await.ok()?;
         let label = found.config?.labels?.remove(UPLOAD_LABEL)?;
         found.id.filter(|_| label == upload)
     }
@@ -140,15 +140,16 @@ impl LiveEngine {
 
 /// Steps run on the default bridge. `networkmode` stays unset and no entitlement is asked for, so neither the host's
 /// network nor privileged steps can be had by a Dockerfile.
-fn options(image: &ImageName, args: &HashMap<String, String>, upload: Option<&str>) -> BuildImageOptions {
+fn options(order: &Order, upload: Option<&str>) -> BuildImageOptions {
     let mut labels = HashMap::from([LABEL]);
     labels.extend(upload.map(|upload| (UPLOAD_LABEL, upload)));
     BuildImageOptionsBuilder::default()
         .dockerfile("Dockerfile")
-        .t(&image.to_string())
+        .t(&order.image.to_string())
+        .nocache(order.no_cache)
         .rm(true)
         .forcerm(true)
-        .buildargs(args)
+        .buildargs(&order.build_args)
         .labels(&labels)
         .version(BuilderVersion::BuilderBuildKit)
         .session(&uuid::Uuid::new_v4().to_string())

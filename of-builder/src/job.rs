@@ -11,12 +11,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::repack;
+use crate::dockerfile::Dockerfile;
 use crate::engine::LiveEngine;
 use crate::leftovers;
 use crate::order::Order;
 use crate::registry::Registry;
 use crate::report::Report;
-use crate::transcript::Transcript;
+use crate::transcript::{FailedStep, Transcript};
 use crate::verdict;
 
 /// A client hears from a silent build this often, so that a dead connection is noticed on both sides.
@@ -28,6 +29,8 @@ const REPORTS_WAITING: usize = 64;
 /// Everything that a build needs; dropped with it.
 pub(crate) struct Job {
     pub(crate) archive: File,
+    /// The text of its Dockerfile.
+    pub(crate) dockerfile: Vec<u8>,
     pub(crate) order: Order,
     /// The upload's digest, where an image that was made from the same upload may be taken instead of a build.
     pub(crate) upload: Option<String>,
@@ -52,7 +55,8 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
     let kept_here = job.upload.is_some();
     let (time, stopping) = (job.time, job.stopping.clone());
     let place = job.place;
-    let build = build(job.archive, job.order, job.upload, &job.engine, job.registry, &reports);
+    let source = Source { archive: job.archive, dockerfile: job.dockerfile };
+    let build = build(source, job.order, job.upload, &job.engine, job.registry, &reports);
     let last = tokio::select! {
         last = tokio::time::timeout(time, build) => last.unwrap_or_else(|_| verdict::too_slow(time)),
         () = reports.closed() => {
@@ -74,8 +78,14 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
     }
 }
 
-async fn build(
+/// What is built.
+struct Source {
     archive: File,
+    dockerfile: Vec<u8>,
+}
+
+async fn build(
+    source: Source,
     order: Order,
     upload: Option<String>,
     engine: &LiveEngine,
@@ -83,7 +93,7 @@ async fn build(
     reports: &mpsc::Sender<Report>,
 ) -> Report {
     let mut log = Log { reports, transcript: Transcript::new() };
-    let made_before = engine.made_before(&order.image, upload.as_deref()).await;
+    let made_before = engine.made_before(&order, upload.as_deref()).await;
     let reused = made_before.is_some();
     let image_id = match made_before {
         Some(image_id) => {
@@ -91,12 +101,12 @@ async fn build(
             image_id
         }
         None => {
-            let built = run_steps(archive, &order, upload.as_deref(), engine, &mut log).await;
+            let built = run_steps(source.archive, &order, upload.as_deref(), engine, &mut log).await;
             log.send_rest().await;
             match built {
                 Ok(Some(image_id)) => image_id,
                 Ok(None) => return verdict::no_result(),
-                Err(error) => return verdict::of_build(&error, log.transcript.failed()),
+                Err(error) => return explain(&error, log.transcript.failed(), &source.dockerfile),
             }
         }
     };
@@ -107,6 +117,16 @@ async fn build(
     Report { reused, ..last }
 }
 
+/// Why the build failed, and in which line.
+fn explain(error: &DockerError, step: Option<&FailedStep>, dockerfile: &[u8]) -> Report {
+    let report = verdict::of_build(error, step);
+    if report.retry {
+        return report;
+    }
+    let file = Dockerfile::parse(&String::from_utf8_lossy(dockerfile));
+    Report { line: file.line_of(step, &error.to_string()), ..report }
+}
+
 /// Runs the Dockerfile and returns the image's id, if the engine named one.
 async fn run_steps(
     archive: File,
@@ -115,7 +135,7 @@ async fn run_steps(
     engine: &LiveEngine,
     log: &mut Log<'_>,
 ) -> Result<Option<String>, DockerError> {
-    let mut events = pin!(engine.build(&order.image, order.build_args.clone(), upload, repack::context(archive)));
+    let mut events = pin!(engine.build(order, upload, repack::context(archive)));
     let mut image_id = None;
     loop {
         let event = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {

@@ -4,6 +4,7 @@ mod archive;
 mod build_args;
 mod cache_scope;
 mod config;
+mod dockerfile;
 mod engine;
 mod image_name;
 mod job;

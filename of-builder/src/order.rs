@@ -19,6 +19,8 @@ struct Wire {
     platforms: Option<Vec<String>>,
     #[serde(default)]
     skip_push: bool,
+    #[serde(default)]
+    no_cache: bool,
 }
 
 /// One build, checked against the operator's rules.
@@ -28,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) build_args: HashMap<String, String>,
     pub(crate) platforms: Vec<String>,
     pub(crate) push: bool,
+    /// Nothing that an earlier build left behind is used: no image, no cached step.
+    pub(crate) no_cache: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,7 @@ impl Order {
             build_args,
             platforms: wire.platforms.unwrap_or_default(),
             push: config.registry.is_some() && !wire.skip_push,
+            no_cache: wire.no_cache,
             image,
         })
     }
@@ -91,7 +96,7 @@ mod tests {
         let json =
             br#"{"image":"registry.local:5000/users/alice/x:1","buildArgs":{"A":"1"},"platforms":["linux/amd64"]}"#;
         let order = Order::parse(json, &config).unwrap();
-        assert!(order.push);
+        assert!(order.push && !order.no_cache);
         assert_eq!(order.build_args["A"], "1");
         assert!(order.check_platforms("linux/amd64").is_ok());
         let error = order.check_platforms("linux/arm64").unwrap_err();
@@ -103,6 +108,11 @@ mod tests {
         assert!(!Order::parse(br#"{"image":"a/b:1"}"#, &config(&[])).unwrap().push);
         let config = config(&[("registry_prefix", "r.local/")]);
         assert!(!Order::parse(br#"{"image":"r.local/b:1","skipPush":true}"#, &config).unwrap().push);
+    }
+
+    #[test]
+    fn a_caller_may_want_nothing_of_earlier_builds() {
+        assert!(Order::parse(br#"{"image":"a/b:1","noCache":true}"#, &config(&[])).unwrap().no_cache);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub struct Report {
     /// The image's digest on success: the registry's if it was pushed, else the engine's image id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The line of the Dockerfile that failed, from 1, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
     /// Nothing was built: the image was there, made from the same upload.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reused: bool,
@@ -41,7 +44,7 @@ pub struct Report {
 impl Report {
     pub(crate) fn progress(log: Vec<String>) -> Self {
         let (image, error) = (String::new(), String::new());
-        Self { log, image, status: Status::InProgress, error, digest: None, reused: false, retry: false }
+        Self { log, image, status: Status::InProgress, error, digest: None, line: None, reused: false, retry: false }
     }
 
     pub(crate) fn success(repository: &str, digest: String) -> Self {
@@ -71,6 +74,8 @@ mod tests {
             @r#"{"log":[],"image":"a/b@sha256:00","status":"success","digest":"sha256:00"}"#);
         insta::assert_snapshot!(json(Report { reused: true, ..Report::success("a/b", "sha256:00".to_owned()) }),
             @r#"{"log":[],"image":"a/b@sha256:00","status":"success","digest":"sha256:00","reused":true}"#);
+        insta::assert_snapshot!(json(Report { line: Some(3), ..Report::failed("RUN x failed") }),
+            @r#"{"log":[],"image":"","status":"failed","error":"RUN x failed","line":3}"#);
         insta::assert_snapshot!(json(Report::unavailable("the engine stopped")),
             @r#"{"log":[],"image":"","status":"failed","error":"the engine stopped","retry":true}"#);
     }

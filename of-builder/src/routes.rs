@@ -115,13 +115,15 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
 
     let limits = config.limits;
     let inspection = tokio::task::spawn_blocking(move || (archive::inspect(&archive, &limits), archive));
-    let (text, archive) = inspection.await.map_err(Refusal::Inspection)?;
-    let order = Order::parse(&text?, config)?;
+    let (contents, archive) = inspection.await.map_err(Refusal::Inspection)?;
+    let contents = contents?;
+    let order = Order::parse(&contents.config, config)?;
     let engine = builder.engine.greet().await?;
     order.check_platforms(&engine.platform)?;
     let (registry, time, stopping) = (config.registry.clone(), config.build_timeout, builder.stopping.clone());
     let upload = config.reuse_images.then_some(upload);
-    Ok(Job { archive, order, upload, engine, registry, time, stopping, place })
+    let dockerfile = contents.dockerfile;
+    Ok(Job { archive, dockerfile, order, upload, engine, registry, time, stopping, place })
 }
 
 fn wants_lines(headers: &HeaderMap) -> bool {

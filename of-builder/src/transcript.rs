@@ -151,6 +151,11 @@ impl FailedStep {
         Self { name: name.to_owned(), message: text::clean(message.as_bytes()) }
     }
 
+    /// The step's name, on one line.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The step ran and ended with this code; without one it did not get that far.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         self.message.rsplit_once("exit code: ").and_then(|(_, code)| code.trim().parse().ok())

@@ -20,7 +20,7 @@ const SYNC_SLACK: Duration = Duration::from_secs(60);
 /// How long the signature of a queued message holds; the queue gives up earlier.
 const QUEUED_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// The longest error text that is kept, in bytes.
-const MAX_ERROR_TEXT: usize = 16 * 1024;
+const MAX_ERROR_TEXT: usize = 64 * 1024;
 
 /// A call's identifier: 1 to 128 letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

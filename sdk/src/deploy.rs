@@ -40,6 +40,31 @@ pub enum OrderImage {
     Existing(String),
 }
 
+/// What buildshiprun answers about a function that is live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shipped {
+    /// The image that is deployed, by its digest.
+    pub image: String,
+    /// It was built for this order; false where an image of the same files was there.
+    pub built: bool,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What buildshiprun answers, with a status other than 200, about a function that is not live. 5xx is worth another
+/// try.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotShipped {
+    /// Why, in a sentence.
+    pub error: String,
+    /// The end of the build's or the container's log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log: String,
+    /// The line of the Dockerfile that failed, from 1, where the builder knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile_line: Option<u32>,
+}
+
 /// What stack.yml may say about a function's deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {

@@ -1,12 +1,16 @@
 //! What the author of a push gets to see: one status for the stack and one for each function.
 
+mod order;
 mod reporter;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{PushEvent, Scm};
 use crate::id::{CommitSha, FunctionName, Owner, RepoName};
 
+pub use order::{Order, Turn};
 pub use reporter::Reporter;
 
 /// The context of the status that stands for the whole push.
@@ -70,6 +74,9 @@ pub struct Status {
     pub context: String,
     /// How far it got.
     pub state: State,
+    /// When that was said, in microseconds since 1970: what is older and comes later is not told to a host.
+    #[serde(default)]
+    pub at: u64,
     /// A short sentence.
     pub title: String,
     /// The end of a log, for a failure.
@@ -129,6 +136,7 @@ impl Status {
             installation: event.installation,
             context: context.into(),
             state,
+            at: now(),
             title: one_line(title.as_ref()),
             log: String::new(),
             url: None,
@@ -169,6 +177,11 @@ impl Status {
     }
 }
 
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Text on one line, without control characters and not too long: parts of it may come from a stranger's file.
 fn one_line(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -182,6 +195,15 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[expect(clippy::unwrap_used, reason = "test helper")]
+    pub(super) fn status(context: &str, state: State) -> Status {
+        let event = serde_json::from_value(serde_json::json!({
+            "host": "h", "owner": "alice", "owner_id": 1, "repo": "r", "repo_id": 2, "private": false, "branch": "main",
+            "default_branch": "main", "sha": "a".repeat(40), "html_url": "", "installation": 0, "pusher": "a",
+        }));
+        Status::new(&event.unwrap(), context, state, "x")
+    }
 
     #[test]
     fn titles_are_one_short_line() {

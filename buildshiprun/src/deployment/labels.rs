@@ -17,6 +17,7 @@ pub(super) fn of(order: &DeployOrder, name: &ServiceName, now: u64) -> BTreeMap<
         (labels::GIT_OWNER, event.owner.to_string()),
         (labels::GIT_OWNER_ID, event.owner_id.to_string()),
         (labels::GIT_REPO, text(event.repo.as_str())),
+        (labels::GIT_REPO_ID, event.repo_id.to_string()),
         (labels::GIT_SHA, text(event.sha.as_str())),
         (labels::GIT_DEPLOY_TIME, now.to_string()),
         (labels::GIT_PRIVATE, u8::from(event.private).to_string()),

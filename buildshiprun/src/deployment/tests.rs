@@ -79,6 +79,7 @@ fn a_function_without_wishes_gets_the_operators_defaults_and_the_platforms_label
         ("com.openfaas.cloud.git-owner-id", "7"),
         ("com.openfaas.cloud.git-private", "1"),
         ("com.openfaas.cloud.git-repo", "Hello"),
+        ("com.openfaas.cloud.git-repo-id", "9"),
         ("com.openfaas.cloud.git-scm", "git.localhost"),
         ("com.openfaas.cloud.git-sha", "6113728f27ae82c7b1a177c8d03f9e96e0adf246"),
         ("com.openfaas.scale.factor", "20"),

@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 use sdk::deploy::OrderImage;
-use sdk::status::State;
 
 use crate::builder::success;
 use crate::setup::{context, order, setup, setup_with};
@@ -52,9 +51,6 @@ async fn an_image_of_an_earlier_build_is_deployed_and_not_said_to_be_built() {
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&answer["image"], &answer["built"]), (&IMAGE.into(), &false.into()));
     let sentence = "the image of an earlier build is used";
-    let shown: Vec<_> = setup.statuses().into_iter().map(|status| (status.state, status.title)).collect();
-    assert_eq!(shown[0], (State::InProgress, sentence.to_owned()));
-    assert_eq!(shown.last().unwrap().0, State::Success);
     assert_eq!(setup.log().await, format!("{sentence}\n"));
     assert_eq!(setup.gateway.function("alice-greet").unwrap().image, IMAGE);
 }
@@ -64,13 +60,13 @@ async fn a_build_that_fails_is_final_and_its_last_lines_are_shown() {
     let setup = setup().await;
     let lines: Vec<String> = (0..100).map(|n| format!("\"line {n}\"")).collect();
     let progress = format!(r#"{{"log":[{}],"status":"in_progress"}}"#, lines.join(","));
-    let end = r#"{"log":[],"image":"","status":"failed","error":"RUN make: exit code 2"}"#;
+    let end = r#"{"log":[],"image":"","status":"failed","error":"RUN make: exit code 2","line":4}"#;
     setup.builder.answer_next(StatusCode::OK, &format!("{progress}\n{end}\n"));
     let sentence = "the build failed: RUN make: exit code 2";
-    assert_eq!(setup.ship(&order()).await, (StatusCode::UNPROCESSABLE_ENTITY, format!("{sentence}\n")));
-    let status = setup.last_status().unwrap();
-    assert_eq!((status.state, status.title.as_str()), (State::Failure, sentence));
-    let shown: Vec<_> = status.log.lines().collect();
+    let (status, refused) = setup.refused(&order()).await;
+    assert_eq!((status, refused.error.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, sentence));
+    assert_eq!(refused.dockerfile_line, Some(4));
+    let shown: Vec<_> = refused.log.lines().collect();
     assert_eq!((shown.len(), shown[0], shown[29]), (30, "line 70", "line 99"));
     assert!(setup.log().await.ends_with("line 99\nthe build failed: RUN make: exit code 2\n"));
     assert_eq!(setup.audits(), [format!("greet was not deployed: {sentence}")]);
@@ -78,8 +74,8 @@ async fn a_build_that_fails_is_final_and_its_last_lines_are_shown() {
 }
 
 #[tokio::test]
-async fn the_builders_own_troubles_are_worth_another_try_and_leave_no_status_pending() {
-    let refused = r#"{"status":"failed","error":"the container engine stopped","retry":true}"#;
+async fn the_builders_own_troubles_are_worth_another_try_and_are_no_line_s_fault() {
+    let refused = r#"{"status":"failed","error":"the container engine stopped","retry":true,"line":1}"#;
     for (status, body) in [
         (StatusCode::OK, refused),
         (StatusCode::SERVICE_UNAVAILABLE, refused),
@@ -93,11 +89,9 @@ async fn the_builders_own_troubles_are_worth_another_try_and_leave_no_status_pen
     ] {
         let setup = setup().await;
         setup.builder.answer_next(status, body);
-        let (code, text) = setup.ship(&order()).await;
-        assert_eq!(code, StatusCode::BAD_GATEWAY, "{body}: {text}");
-        let shown = setup.last_status().unwrap();
-        assert_eq!(shown.state, State::Failure);
-        assert!(shown.title.ends_with("; trying again"), "{}", shown.title);
+        let (code, refused) = setup.refused(&order()).await;
+        assert_eq!(code, StatusCode::BAD_GATEWAY, "{body}: {refused:?}");
+        assert_eq!(refused.dockerfile_line, None);
         assert!(setup.gateway.function_names().is_empty());
         assert_eq!(setup.ship(&order()).await.0, StatusCode::OK);
     }
@@ -107,7 +101,7 @@ async fn the_builders_own_troubles_are_worth_another_try_and_leave_no_status_pen
 async fn a_silent_builder_is_worth_another_try() {
     let setup = setup_with(&[("builder_url", "http://127.0.0.1:1/")]).await;
     let (status, text) = setup.ship(&order()).await;
-    assert_eq!((status, text.as_str()), (StatusCode::BAD_GATEWAY, "the builder does not answer\n"));
+    assert_eq!((status, text.as_str()), (StatusCode::BAD_GATEWAY, "the builder does not answer"));
 }
 
 #[tokio::test]
@@ -123,7 +117,7 @@ async fn what_the_builder_refuses_is_final_and_what_is_unknown_is_no_success() {
     ] {
         let setup = setup().await;
         setup.builder.answer_next(status, body);
-        assert_eq!(setup.ship(&order()).await, (StatusCode::UNPROCESSABLE_ENTITY, format!("{sentence}\n")));
+        assert_eq!(setup.ship(&order()).await, (StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned()));
     }
 }
 
@@ -155,8 +149,6 @@ async fn others_builds_that_take_all_the_time_are_not_this_ones_fault() {
     let (status, text) = setup.ship(&order()).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY, "{text}");
     assert!(text.starts_with("the builder was busy with other builds"), "{text}");
-    let shown = setup.last_status().unwrap();
-    assert!(shown.title.ends_with("; trying again"), "{}", shown.title);
     assert!(setup.builder.archives().len() < 5);
 
     let setup = setup_with(&[("build_timeout", "400ms")]).await;
@@ -190,8 +182,9 @@ async fn a_log_without_end_is_cut_and_its_last_lines_are_still_shown() {
     let report = format!(r#"{{"log":[{lines}],"status":"in_progress"}}"#) + "\n";
     let end = r#"{"log":["the last line"],"status":"failed","error":"exit code 1"}"#;
     setup.builder.answer_next(StatusCode::OK, &(report.repeat(18) + end));
-    assert_eq!(setup.ship(&order()).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(setup.last_status().unwrap().log.ends_with("the last line"));
+    let (status, refused) = setup.refused(&order()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.log.ends_with("the last line") && refused.log.len() <= 24 * 1024);
     let log = setup.log().await;
     assert!(log.ends_with("\n(the rest of the log is left out)\n"));
     assert!(log.len() < 17 * 1024 * 1024, "{}", log.len());

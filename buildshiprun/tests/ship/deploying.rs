@@ -2,21 +2,20 @@
 
 use http::StatusCode;
 use sdk::labels;
-use sdk::status::State;
 
 use crate::setup::{deployed, order, setup, setup_with};
 
 #[tokio::test]
-async fn the_author_sees_each_step_and_the_address() {
+async fn the_trail_is_told_and_only_git_tar_tells_the_author() {
     let setup = setup().await;
     assert_eq!(setup.ship(&order()).await.0, StatusCode::OK);
-    let statuses = setup.statuses();
-    let seen: Vec<_> = statuses.iter().map(|status| (status.context.as_str(), status.state)).collect();
-    assert_eq!(seen, [("greet", State::InProgress), ("greet", State::Success)]);
-    assert!(statuses[0].title.starts_with("built in ") && statuses[0].title.ends_with(" s"), "{}", statuses[0].title);
-    assert_eq!(statuses[1].title, "live at http://alice.localhost:8000/greet");
-    assert_eq!(statuses[1].url.as_deref(), Some("http://alice.localhost:8000/greet"));
-    assert!(setup.audits()[0].starts_with("deployed greet as alice/hello-greet@sha256:"));
+    let audit: sdk::audit::AuditEvent = setup.gateway.messages("audit-event")[0].read();
+    assert!(audit.message.starts_with("deployed greet as alice/hello-greet@sha256:"), "{}", audit.message);
+    let event = order().event;
+    let told = (audit.owner.as_str(), audit.repo.as_str(), audit.sha.as_str(), audit.actor.as_str());
+    assert_eq!(told, ("alice", "hello", event.sha.as_str(), "alice"));
+    assert_eq!((audit.source.as_str(), audit.call_id.as_str()), ("buildshiprun", "call-1"));
+    assert!(setup.gateway.messages("github-status").is_empty());
 }
 
 #[tokio::test]
@@ -27,6 +26,7 @@ async fn the_owners_own_function_is_replaced_with_right_labels() {
     let function = setup.gateway.function("alice-greet").unwrap();
     assert!(function.image.starts_with("alice/hello-greet@sha256:"));
     assert_eq!(function.labels[labels::GIT_OWNER_ID], "7");
+    assert_eq!(function.labels[labels::GIT_REPO_ID], "9");
     assert_eq!(function.labels[labels::BUILD_DIGEST], "b".repeat(40));
     assert!(function.read_only_root_filesystem);
 }
@@ -54,7 +54,6 @@ async fn a_version_that_does_not_become_ready_is_a_failure() {
     let (status, text) = setup.ship(&order()).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(text.starts_with("the function was not ready within"), "{text}");
-    assert_eq!(setup.last_status().unwrap().state, State::Failure);
 }
 
 #[tokio::test]
@@ -63,9 +62,9 @@ async fn the_gateways_reason_and_the_containers_last_lines_are_shown() {
     let text = "the function alice-greet ended with exit code 1 before it was ready; the end of its log:\nTraceback\nImportError: x";
     setup.gateway.refuse_next("PUT /system/functions", StatusCode::UNPROCESSABLE_ENTITY, text);
     let sentence = "the function alice-greet ended with exit code 1 before it was ready";
-    assert_eq!(setup.ship(&order()).await, (StatusCode::UNPROCESSABLE_ENTITY, format!("{sentence}\n")));
-    let status = setup.last_status().unwrap();
-    assert_eq!((status.title.as_str(), status.log.as_str()), (sentence, "Traceback\nImportError: x"));
+    let (status, refused) = setup.refused(&order()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!((refused.error.as_str(), refused.log.as_str()), (sentence, "Traceback\nImportError: x"));
 }
 
 #[tokio::test]
@@ -79,26 +78,16 @@ async fn what_the_gateway_refuses_is_final_and_what_it_cannot_do_is_not() {
     ] {
         let setup = setup().await;
         setup.gateway.refuse_next("PUT /system/functions", answer, "the reason");
-        assert_eq!(setup.ship(&order()).await, (code, format!("{sentence}\n")));
+        assert_eq!(setup.ship(&order()).await, (code, sentence.to_owned()));
         assert!(setup.gateway.function_names().is_empty());
-        assert_eq!(setup.last_status().unwrap().state, State::Failure);
-    }
+        }
 }
 
 #[tokio::test]
 async fn a_gateway_that_does_not_say_who_holds_the_name_stops_the_order() {
     let setup = setup().await;
     setup.gateway.refuse_next("GET /system/function/alice-greet", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
-    let sentence = "the gateway does not say whether the function exists\n";
+    let sentence = "the gateway does not say whether the function exists";
     assert_eq!(setup.ship(&order()).await, (StatusCode::BAD_GATEWAY, sentence.to_owned()));
     assert!(setup.builder.archives().is_empty());
-}
-
-#[tokio::test]
-async fn statuses_that_cannot_be_sent_do_not_stop_the_order() {
-    let setup = setup().await;
-    for _ in 0..2 {
-        setup.gateway.refuse_next("POST /function/github-status", StatusCode::BAD_GATEWAY, "GitHub is away");
-    }
-    assert_eq!(setup.ship(&order()).await.0, StatusCode::OK);
 }

@@ -2,7 +2,7 @@
 
 use http::{Request, StatusCode};
 use sdk::gateway::Resources;
-use sdk::status::State;
+use sdk::labels;
 
 use crate::setup::{append, context, deployed, order, parcel, setup, setup_with, signed};
 
@@ -18,7 +18,7 @@ async fn nothing_is_read_before_the_signature_holds() {
     let last = changed.len() - 2000;
     changed[last] ^= 1;
     assert_eq!(setup.send(Request::from_parts(head, changed.into())).await.0, StatusCode::UNAUTHORIZED);
-    assert!(setup.builder.archives().is_empty() && setup.statuses().is_empty());
+    assert!(setup.builder.archives().is_empty());
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn contexts_over_the_limit_are_refused_while_they_come() {
     let mut large = parcel(&order());
     large.resize(1024 * 1024 + 1, 0);
     let (status, text) = setup.send(signed(large)).await;
-    assert_eq!((status, text.as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "the build context is over 1 MiB\n"));
+    assert_eq!((status, text.as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "the build context is over 1 MiB"));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_full_disk_is_said_and_worth_another_try() {
     let (status, text) = setup.send(signed(parcel(&order()))).await;
     assert_eq!(
         (status, text.as_str()),
-        (StatusCode::INSUFFICIENT_STORAGE, "the build context could not be put on disk\n")
+        (StatusCode::INSUFFICIENT_STORAGE, "the build context could not be put on disk")
     );
 }
 
@@ -91,13 +91,27 @@ async fn a_name_held_by_someone_else_is_a_conflict_and_what_was_live_stays() {
     ] {
         let setup = setup().await;
         setup.gateway.put_function(holder.clone());
-        assert_eq!(setup.ship(&order()).await, (StatusCode::CONFLICT, format!("{sentence}\n")));
+        assert_eq!(setup.ship(&order()).await, (StatusCode::CONFLICT, sentence.to_owned()));
         assert_eq!(setup.gateway.function("alice-greet"), Some(holder));
-        let status = setup.last_status().unwrap();
-        assert_eq!((status.state, status.title.as_str()), (State::Failure, sentence));
         assert_eq!(setup.audits(), [format!("greet was not deployed: {sentence}")]);
         assert!(setup.builder.archives().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_renamed_repository_keeps_its_functions_and_one_of_the_same_name_does_not_get_them() {
+    let numbered = |repo: &str, id: &str| {
+        let mut function = deployed("7", repo);
+        function.labels.insert(labels::GIT_REPO_ID.to_owned(), id.to_owned());
+        function
+    };
+    let setup = setup().await;
+    setup.gateway.put_function(numbered("former-name", "9"));
+    assert_eq!(setup.ship(&order()).await.0, StatusCode::OK);
+    let labels = setup.gateway.function("alice-greet").unwrap().labels;
+    assert_eq!((labels[labels::GIT_REPO].as_str(), labels[labels::GIT_REPO_ID].as_str()), ("hello", "9"));
+    setup.gateway.put_function(numbered("hello", "10"));
+    assert_eq!(setup.ship(&order()).await.0, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
@@ -115,7 +129,7 @@ async fn functions_without_labels_and_of_the_platform_are_never_replaced() {
     let (status, text) = setup.ship(&git_tar).await;
     assert_eq!(
         (status, text.as_str()),
-        (StatusCode::CONFLICT, "the name git-tar belongs to the platform: rename the function\n")
+        (StatusCode::CONFLICT, "the name git-tar belongs to the platform: rename the function")
     );
 }
 
@@ -125,9 +139,8 @@ async fn wishes_beyond_the_operators_bounds_are_refused_before_the_build() {
     let mut greedy = order();
     greedy.settings.limits = Some(Resources { memory: "64Gi".to_owned(), cpu: String::new() });
     let sentence = "limits.memory: 65536Mi is more than the 512Mi that a function may have here";
-    assert_eq!(setup.ship(&greedy).await, (StatusCode::UNPROCESSABLE_ENTITY, format!("{sentence}\n")));
+    assert_eq!(setup.ship(&greedy).await, (StatusCode::UNPROCESSABLE_ENTITY, sentence.to_owned()));
     assert!(setup.builder.archives().is_empty());
-    assert_eq!(setup.last_status().unwrap().title, sentence);
 }
 
 #[tokio::test]
@@ -145,7 +158,7 @@ async fn names_that_are_too_long_together_and_owners_without_a_number_are_refuse
 
 #[test]
 fn every_problem_of_the_configuration_is_named() {
-    let env = sdk::Env::from_map([("gateway_pretty_url", "nowhere"), ("ship_parallelism", "0")], [("x", "y")]);
+    let env = sdk::Env::from_map([("ship_parallelism", "0")], [("x", "y")]);
     let error = buildshiprun::router(&env).unwrap_err();
     let names: Vec<_> = error.problems().iter().map(|problem| problem.name.as_str()).collect();
     let expected = [
@@ -158,7 +171,6 @@ fn every_problem_of_the_configuration_is_named() {
         "builder-payload-secret",
         "ship_parallelism",
         "customers_path",
-        "gateway_pretty_url",
     ];
     assert_eq!(names, expected);
 }

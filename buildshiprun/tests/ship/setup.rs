@@ -5,14 +5,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
-use sdk::deploy::{DeployOrder, ORDER_ENTRY, OrderImage, Settings};
+use sdk::deploy::{DeployOrder, NotShipped, ORDER_ENTRY, OrderImage, Settings};
 use sdk::event::PushEvent;
 use sdk::fake_gateway::{FakeGateway, PAYLOAD_SECRET};
 use sdk::gateway::FunctionStatus;
 use sdk::labels;
 use sdk::pipeline_log::LogPart;
 use sdk::signing::Key;
-use sdk::status::Status;
 use tower::ServiceExt;
 
 use crate::builder::{FakeBuilder, SECRET};
@@ -41,7 +40,6 @@ pub(crate) async fn setup_with(vars: &[(&str, &str)]) -> Setup {
         ("builder_url", url.as_str()),
         ("customers_path", customers.to_str().unwrap()),
         ("spool_directory", spool.to_str().unwrap()),
-        ("gateway_pretty_url", "http://user.localhost:8000/function"),
         ("ready_timeout", "2s"),
     ];
     let all: Vec<_> =
@@ -128,8 +126,25 @@ impl Setup {
         self.send(signed(parcel(order))).await
     }
 
+    /// The answer to an order that is refused or fails.
     #[expect(clippy::unwrap_used, reason = "test helper")]
+    pub(crate) async fn refused(&self, order: &DeployOrder) -> (StatusCode, NotShipped) {
+        let (status, text) = self.answer(signed(parcel(order))).await;
+        assert!(!status.is_success(), "{text}");
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    /// The answer: of one that is not success the sentence.
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+        let (status, text) = self.answer(request).await;
+        match serde_json::from_str::<NotShipped>(&text) {
+            Ok(refused) if !status.is_success() => (status, refused.error),
+            _ => (status, text),
+        }
+    }
+
+    #[expect(clippy::unwrap_used, reason = "test helper")]
+    async fn answer(&self, request: Request<Body>) -> (StatusCode, String) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         let text = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
@@ -140,14 +155,6 @@ impl Setup {
     #[expect(clippy::unwrap_used, reason = "test helper")]
     fn spool_is_empty(&self) -> bool {
         std::fs::read_dir(self.folder.path().join("spool")).unwrap().next().is_none()
-    }
-
-    pub(crate) fn statuses(&self) -> Vec<Status> {
-        self.gateway.messages("github-status").iter().map(sdk::fake_gateway::Message::read).collect()
-    }
-
-    pub(crate) fn last_status(&self) -> Option<Status> {
-        self.statuses().pop()
     }
 
     /// The whole log, once its last part is there.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use git2::{ObjectType, Odb, Oid};
 use sdk::context::{Entry, FileEntry, ReadError, RelPath, Source};
 use sdk::id::CommitSha;
+use tempfile::TempDir;
 
 use super::GitError;
 
@@ -27,8 +28,10 @@ struct Item {
 pub(crate) struct CommitTree<K> {
     odb: Mutex<Odb<'static>>,
     root: Oid,
+    /// The folders of submodules whose objects are there, too.
+    modules: HashMap<RelPath, Oid>,
     folders: Mutex<HashMap<RelPath, Arc<Vec<Item>>>>,
-    _keep: K,
+    keep: K,
 }
 
 impl<K> CommitTree<K> {
@@ -38,14 +41,14 @@ impl<K> CommitTree<K> {
         let path = folder.to_str().ok_or(GitError::Broken("its folder's name is not UTF-8".to_owned()))?;
         let odb = Odb::new().map_err(broken)?;
         odb.add_disk_alternate(path).map_err(broken)?;
-        let id = Oid::from_str(commit.as_str()).map_err(broken)?;
-        let object = odb.read(id).map_err(|_| GitError::UnknownCommit)?;
-        if object.kind() != ObjectType::Commit {
-            return Err(GitError::UnknownCommit);
-        }
-        let root = root_of(object.data()).ok_or(GitError::Broken("the commit names no tree".to_owned()))?;
-        drop(object);
-        Ok(Self { odb: Mutex::new(odb), root, folders: Mutex::default(), _keep: keep })
+        let root = tree_of(&odb, commit)?;
+        Ok(Self { odb: Mutex::new(odb), root, modules: HashMap::new(), folders: Mutex::default(), keep })
+    }
+
+    /// The commit that a path is a submodule at.
+    pub(crate) fn module_at(&self, path: &RelPath) -> Result<Option<CommitSha>, ReadError> {
+        let item = if path.is_root() { None } else { self.item(path)? };
+        item.filter(|item| item.mode == COMMIT).map(|item| Ok(item.id.to_string().parse()?)).transpose()
     }
 
     fn odb(&self) -> MutexGuard<'_, Odb<'static>> {
@@ -61,8 +64,9 @@ impl<K> CommitTree<K> {
         let id = if folder.is_root() {
             self.root
         } else {
-            match self.item(folder)? {
-                Some(item) if item.mode == TREE => item.id,
+            match (self.item(folder)?, self.modules.get(folder)) {
+                (Some(item), _) if item.mode == TREE => item.id,
+                (Some(item), Some(root)) if item.mode == COMMIT => *root,
                 _ => return Ok(None),
             }
         };
@@ -86,14 +90,16 @@ impl<K> CommitTree<K> {
         Ok(odb.read(id)?.data().to_vec())
     }
 
-    fn describe(&self, item: &Item) -> Result<Entry, ReadError> {
+    /// What a line of `folder`'s listing is.
+    fn describe(&self, folder: &RelPath, item: &Item) -> Result<Entry, ReadError> {
         Ok(match item.mode {
             TREE => Entry::Folder,
             LINK => {
                 let target = self.object(item.id, ObjectType::Blob, MAX_LINK)?;
                 Entry::Link(String::from_utf8(target).map_err(|_| format!("the link '{}' is not UTF-8", item.name))?)
             }
-            COMMIT => Entry::Special("a submodule, which is not fetched"),
+            COMMIT if folder.join(&item.name).is_ok_and(|path| self.modules.contains_key(&path)) => Entry::Folder,
+            COMMIT => Entry::Submodule,
             UNREADABLE => Entry::Special("a file whose name is not UTF-8"),
             mode if mode & KIND == FILE => {
                 let (size, _) = self.odb().read_header(item.id)?;
@@ -104,14 +110,33 @@ impl<K> CommitTree<K> {
     }
 }
 
+impl CommitTree<Vec<Arc<TempDir>>> {
+    /// The same, with the files of a submodule's commit, whose object database is in `folder`, at `path`.
+    pub(crate) fn with_module(
+        mut self,
+        path: RelPath,
+        folder: Arc<TempDir>,
+        commit: &CommitSha,
+    ) -> Result<Self, GitError> {
+        let broken = |error: git2::Error| GitError::Broken(error.message().to_owned());
+        let name = folder.path().to_str().ok_or(GitError::Broken("its folder's name is not UTF-8".to_owned()))?;
+        let odb = self.odb.get_mut().unwrap_or_else(PoisonError::into_inner);
+        odb.add_disk_alternate(name).map_err(broken)?;
+        let root = tree_of(odb, commit)?;
+        self.modules.insert(path, root);
+        self.keep.push(folder);
+        Ok(self)
+    }
+}
+
 impl<K: Send + Sync> Source for CommitTree<K> {
     fn entry(&self, path: &RelPath) -> Result<Option<Entry>, ReadError> {
-        self.item(path)?.map(|item| self.describe(&item)).transpose()
+        self.item(path)?.map(|item| self.describe(&path.parent(), &item)).transpose()
     }
 
     fn children(&self, folder: &RelPath) -> Result<Vec<(String, Entry)>, ReadError> {
         let listing = self.listing(folder)?.ok_or("it is not a folder")?;
-        listing.iter().map(|item| Ok((item.name.clone(), self.describe(item)?))).collect()
+        listing.iter().map(|item| Ok((item.name.clone(), self.describe(folder, item)?))).collect()
     }
 
     fn read(&self, file: &FileEntry) -> Result<Vec<u8>, ReadError> {
@@ -126,6 +151,17 @@ const LINK: u32 = 0o120_000;
 const COMMIT: u32 = 0o160_000;
 /// A mode of ours for what has a name that is not UTF-8.
 const UNREADABLE: u32 = 0;
+
+/// The root folder of a commit.
+fn tree_of(odb: &Odb<'_>, commit: &CommitSha) -> Result<Oid, GitError> {
+    let broken = |error: git2::Error| GitError::Broken(error.message().to_owned());
+    let id = Oid::from_str(commit.as_str()).map_err(broken)?;
+    let object = odb.read(id).map_err(|_| GitError::UnknownCommit)?;
+    if object.kind() != ObjectType::Commit {
+        return Err(GitError::UnknownCommit);
+    }
+    root_of(object.data()).ok_or(GitError::Broken("the commit names no tree".to_owned()))
+}
 
 /// The tree in a commit's first line.
 fn root_of(commit: &[u8]) -> Option<Oid> {

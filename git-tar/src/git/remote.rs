@@ -9,14 +9,13 @@ use url::Url;
 use super::packet::Packets;
 use super::{GitError, Limits};
 
-/// The user name that a platform's token goes with, as for GitHub Apps.
-const TOKEN_USER: &str = "x-access-token";
-
 /// A token and the only address that it may be sent to.
 #[derive(Debug, Clone)]
 pub(crate) struct Credential {
     /// Everything below this address belongs to the host that gave the token.
     pub(crate) base: Url,
+    /// The user name that it goes with.
+    pub(crate) user: &'static str,
     /// The token.
     pub(crate) token: SecretString,
 }
@@ -31,7 +30,7 @@ impl Credential {
 
     /// The `Authorization` header. Marked as secret, so that it shows in no log.
     fn header(&self) -> Result<HeaderValue, GitError> {
-        let pair = format!("{TOKEN_USER}:{}", self.token.expose_secret());
+        let pair = format!("{}:{}", self.user, self.token.expose_secret());
         let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
         let mut value = HeaderValue::from_str(&basic).map_err(|_| GitError::Protocol("the token fits no header"))?;
         value.set_sensitive(true);

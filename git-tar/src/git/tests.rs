@@ -107,7 +107,7 @@ fn broken_packs_are_refused() {
 #[test]
 fn a_token_stays_below_its_address() {
     let http = sdk::http::client();
-    let credential = Credential { base: "http://git.local:81/git".parse().unwrap(), token: "t".into() };
+    let credential = Credential { base: "http://git.local:81/git".parse().unwrap(), user: "x", token: "t".into() };
     let shows = |url: &str| {
         let remote = Remote::new(http.clone(), url.parse().unwrap(), Some(&credential), limits()).unwrap();
         remote.has_credential()

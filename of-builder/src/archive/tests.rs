@@ -42,7 +42,7 @@ fn file(bytes: &[u8]) -> File {
 }
 
 fn check(bytes: &[u8]) -> Result<Vec<u8>, ArchiveError> {
-    inspect(&file(bytes), &LIMITS)
+    inspect(&file(bytes), &LIMITS).map(|contents| contents.config)
 }
 
 fn sentence(bytes: &[u8]) -> String {

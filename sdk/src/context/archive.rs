@@ -20,6 +20,9 @@ struct DockerConfig<'a> {
     image: &'a str,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     build_args: &'a std::collections::BTreeMap<String, String>,
+    /// An extension of ours: nothing that an earlier build left behind is used.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_cache: bool,
 }
 
 impl Plan {
@@ -33,7 +36,8 @@ impl Plan {
         for (name, content) in first {
             file(&mut tar, name, content, false)?;
         }
-        let config = serde_json::to_vec(&DockerConfig { image, build_args: &self.build_args })?;
+        let config =
+            serde_json::to_vec(&DockerConfig { image, build_args: &self.build_args, no_cache: self.no_cache })?;
         file(&mut tar, CONFIG_ENTRY, &config, false)?;
         for folder in self.folders() {
             let mut header = header(EntryType::Directory, 0, 0o755);

@@ -12,6 +12,8 @@ use super::tree::{FileEntry, Tree};
 pub(super) struct PlannedFile {
     pub(super) tree: Arc<Tree>,
     pub(super) file: FileEntry,
+    /// Its path in the tree, perhaps through links.
+    pub(super) origin: RelPath,
 }
 
 /// Files by their path; the order is that of the digest and of the tar.
@@ -41,10 +43,11 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Lays `files` of `tree` at `at`, over what is there.
-    pub(super) fn lay(&mut self, tree: &Arc<Tree>, at: &RelPath, files: &FileSet) {
+    /// Lays `files`, found at `from` in `tree`, at `at`, over what is there.
+    pub(super) fn lay(&mut self, tree: &Arc<Tree>, from: &RelPath, at: &RelPath, files: &FileSet) {
         for (path, file) in files.iter() {
-            self.files.insert(at.below(path), PlannedFile { tree: Arc::clone(tree), file: file.clone() });
+            let (tree, file, origin) = (Arc::clone(tree), file.clone(), from.below(path));
+            self.files.insert(at.below(path), PlannedFile { tree, file, origin });
         }
     }
 

@@ -10,6 +10,7 @@ mod archive;
 mod digest;
 mod files;
 mod folder;
+mod lfs;
 mod path;
 mod plan;
 mod resolve;
@@ -20,6 +21,7 @@ mod walk;
 
 pub use digest::BuildDigest;
 pub use folder::Folder;
+pub use lfs::{Pointer, pointed_to};
 pub use path::{InvalidPath, RelPath};
 pub use plan::{Ingredients, Plan};
 pub use resolve::Located;
@@ -87,6 +89,14 @@ pub enum ContextError {
         path: String,
         /// What it is.
         kind: &'static str,
+    },
+    /// Another repository's commit, which is not here.
+    #[error(
+        "'{path}' is a submodule, which is not fetched: put its files into the repository, or ask the platform's operator for allow_submodules (those inside other submodules are never fetched)"
+    )]
+    Submodule {
+        /// Where.
+        path: String,
     },
     /// A bound was reached.
     #[error("'{path}': the function has {problem}")]

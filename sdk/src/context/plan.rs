@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::files::Layers;
+use super::lfs::Pointer;
 use super::path::RelPath;
+use super::resolve::unreadable;
 use super::tree::{Entry, Tree};
 use super::walk::size;
 use super::{ContextError, Limits};
@@ -12,6 +14,9 @@ use crate::template::Language;
 
 /// The build argument by which a template gets the packages of the chosen `build_options`.
 const ADDITIONAL_PACKAGE: &str = "ADDITIONAL_PACKAGE";
+
+/// What is built.
+const DOCKERFILE: &str = "Dockerfile";
 
 /// What a plan is made from.
 #[derive(Debug)]
@@ -38,6 +43,7 @@ pub struct Plan {
     pub(super) layers: Layers,
     pub(super) template: String,
     pub(super) build_args: BTreeMap<String, String>,
+    pub(super) no_cache: bool,
 }
 
 impl Plan {
@@ -52,21 +58,52 @@ impl Plan {
             Language::Dockerfile => (crate::template::DOCKERFILE.to_owned(), RelPath::root()),
             Language::Template(template) => {
                 let files = template.tree().template_files(template.folder(), from.limits)?;
-                layers.lay(template.tree(), &RelPath::root(), &files);
+                layers.lay(template.tree(), template.folder(), &RelPath::root(), &files);
                 (template.name().to_owned(), template.handler_folder().clone())
             }
         };
-        layers.lay(from.repository, &overlay, &handler_files);
+        layers.lay(from.repository, &handler, &overlay, &handler_files);
         for path in from.copy {
             let path: RelPath = parse(path, "configuration.copy")?;
             let files = from.repository.extra(&path, from.limits)?;
-            layers.lay(from.repository, &overlay.below(&path), &files);
+            layers.lay(from.repository, &path, &overlay.below(&path), &files);
         }
         layers.check_shape()?;
-        let plan = Self { layers, template, build_args: build_args(from)? };
+        let plan = Self { layers, template, build_args: build_args(from)?, no_cache: false };
         plan.check_dockerfile(from.language, &handler)?;
         plan.check_size(from.limits, &handler)?;
         Ok(plan)
+    }
+
+    /// The same plan, to be built without anything that an earlier build left behind.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { no_cache: true, ..self }
+    }
+
+    /// The path of the Dockerfile in `repository`; `None` where it comes from elsewhere.
+    ///
+    /// # Errors
+    /// If the repository cannot be read.
+    pub fn dockerfile(&self, repository: &Arc<Tree>) -> Result<Option<String>, ContextError> {
+        let planned = self.layers.files.iter().find(|(path, _)| path.as_str() == DOCKERFILE).map(|(_, file)| file);
+        let Some(planned) = planned.filter(|planned| Arc::ptr_eq(&planned.tree, repository)) else { return Ok(None) };
+        Ok(repository.locate(&planned.origin)?.map(|located| located.path.to_string()))
+    }
+
+    /// The files of `repository` among these that are only Git LFS pointers, in the order of their paths.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn lfs_pointers(&self, repository: &Arc<Tree>) -> Result<Vec<Pointer>, ContextError> {
+        let mut pointers = Vec::new();
+        for planned in self.layers.files.values().filter(|planned| Arc::ptr_eq(&planned.tree, repository)) {
+            let unreadable = |cause| unreadable(&planned.origin, cause);
+            if let Some(bytes) = planned.tree.pointed_to(&planned.file).map_err(unreadable)? {
+                pointers.push(Pointer { path: planned.origin.to_string(), bytes });
+            }
+        }
+        Ok(pointers)
     }
 
     /// The build arguments.
@@ -85,7 +122,7 @@ impl Plan {
     }
 
     fn check_dockerfile(&self, language: &Language, handler: &RelPath) -> Result<(), ContextError> {
-        let found = self.layers.files.keys().any(|path| path.as_str() == "Dockerfile");
+        let found = self.layers.files.keys().any(|path| path.as_str() == DOCKERFILE);
         let folder = match language {
             Language::Dockerfile => handler.to_string(),
             Language::Template(template) => template.folder().to_string(),
@@ -115,8 +152,10 @@ fn handler_files(from: &Ingredients<'_>) -> Result<(RelPath, Arc<super::files::F
     let path = parse(from.handler, "handler")?;
     let missing = || ContextError::Missing { what: what(), path: path.to_string() };
     let located = from.repository.locate(&path)?.ok_or_else(missing)?;
-    if located.entry != Entry::Folder {
-        return Err(ContextError::NotAFolder { what: what(), path: path.to_string() });
+    match located.entry {
+        Entry::Folder => {}
+        Entry::Submodule => return Err(ContextError::Submodule { path: path.to_string() }),
+        _ => return Err(ContextError::NotAFolder { what: what(), path: path.to_string() }),
     }
     let files = from.repository.files_below(&located.path, true, from.limits)?;
     Ok((path, files))

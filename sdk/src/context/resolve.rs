@@ -28,8 +28,10 @@ impl Tree {
         let mut located = Located { path: RelPath::root(), entry: Entry::Folder };
         let mut hops = 0;
         while let Some(part) = todo.pop() {
-            if located.entry != Entry::Folder {
-                return Ok(None);
+            match located.entry {
+                Entry::Folder => {}
+                Entry::Submodule => return Err(ContextError::Submodule { path: located.path.to_string() }),
+                _ => return Ok(None),
             }
             if part == ".." {
                 // Only links bring "..", and what is located has no links in it: going up is exact.

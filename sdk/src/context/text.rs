@@ -18,6 +18,7 @@ impl Tree {
             Entry::Folder => {
                 return Err(ContextError::Special { path: path.to_string(), kind: "a folder, not a file" });
             }
+            Entry::Submodule => return Err(ContextError::Submodule { path: path.to_string() }),
             Entry::Special(kind) => return Err(ContextError::Special { path: path.to_string(), kind }),
             Entry::Link(_) => return Ok(None),
         };

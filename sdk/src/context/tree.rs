@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::files::FileSet;
+use super::lfs::pointed_to;
 use super::path::RelPath;
 
 /// What a path of a tree names. Links are entries of their own and never followed here.
@@ -18,7 +19,9 @@ pub enum Entry {
     File(FileEntry),
     /// A link and its target as written.
     Link(String),
-    /// Anything else, with its kind for a sentence ("a submodule").
+    /// Another repository's commit, which is not here.
+    Submodule,
+    /// Anything else, with its kind for a sentence ("a socket").
     Special(&'static str),
 }
 
@@ -57,18 +60,26 @@ pub trait Source: Send + Sync {
     fn read(&self, file: &FileEntry) -> Result<Vec<u8>, ReadError>;
 }
 
+/// What is remembered of a file's content.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    hash: [u8; 32],
+    /// See [`pointed_to`].
+    pointed_to: Option<u64>,
+}
+
 /// A [`Source`] that remembers what it has hashed and listed, so that a template used by fifty functions,
 /// or by a thousand pushes, is read once.
 pub struct Tree {
     source: Box<dyn Source>,
-    hashes: Mutex<HashMap<String, [u8; 32]>>,
+    known: Mutex<HashMap<String, Known>>,
     listed: Mutex<HashMap<RelPath, Arc<FileSet>>>,
 }
 
 impl Tree {
     /// Wraps a source whose content does not change.
     pub fn new(source: impl Source + 'static) -> Arc<Self> {
-        Arc::new(Self { source: Box::new(source), hashes: Mutex::default(), listed: Mutex::default() })
+        Arc::new(Self { source: Box::new(source), known: Mutex::default(), listed: Mutex::default() })
     }
 
     /// See [`Source::entry`].
@@ -103,13 +114,23 @@ impl Tree {
     /// # Errors
     /// If it cannot be read.
     pub fn hash(&self, file: &FileEntry) -> Result<[u8; 32], ReadError> {
-        let known = self.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(&file.id).copied();
-        if let Some(hash) = known {
-            return Ok(hash);
+        self.known(file).map(|known| known.hash)
+    }
+
+    /// The size of what a file stands for, where it is a Git LFS pointer.
+    pub(super) fn pointed_to(&self, file: &FileEntry) -> Result<Option<u64>, ReadError> {
+        self.known(file).map(|known| known.pointed_to)
+    }
+
+    fn known(&self, file: &FileEntry) -> Result<Known, ReadError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&file.id).copied();
+        if let Some(known) = known {
+            return Ok(known);
         }
-        let hash: [u8; 32] = Sha256::digest(self.read(file)?).into();
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(file.id.clone(), hash);
-        Ok(hash)
+        let content = self.read(file)?;
+        let known = Known { hash: Sha256::digest(&content).into(), pointed_to: pointed_to(&content) };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(file.id.clone(), known);
+        Ok(known)
     }
 }
 

@@ -89,6 +89,7 @@ impl Walk<'_> {
         match entry {
             Entry::Folder => self.folder(real, &shown, false),
             Entry::File(file) => self.file(file, real, shown),
+            Entry::Submodule => Err(ContextError::Submodule { path: real.to_string() }),
             Entry::Special(kind) => Err(ContextError::Special { path: real.to_string(), kind }),
             Entry::Link(target) if follow => {
                 let shown_target: String = target.chars().filter(|c| !c.is_control()).take(120).collect();

@@ -87,3 +87,29 @@ pub enum StackError {
         problem: String,
     },
 }
+
+impl StackError {
+    /// The place in the file as it was written, where there is one.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::Substitution(error) => Some(error.position),
+            Self::Yaml { position, .. } | Self::Function { position, .. } => Some(*position),
+            Self::TooLarge { .. }
+            | Self::Provider { .. }
+            | Self::Version { .. }
+            | Self::TooManyFunctions { .. }
+            | Self::Configuration { .. } => None,
+        }
+    }
+
+    /// The key at the top of the file that is wrong, where there is no exact place.
+    pub fn top_key(&self) -> Option<&'static str> {
+        match self {
+            Self::Provider { .. } => Some("provider"),
+            Self::Version { .. } => Some("version"),
+            Self::TooManyFunctions { .. } => Some("functions"),
+            Self::Configuration { .. } => Some("configuration"),
+            Self::TooLarge { .. } | Self::Substitution(_) | Self::Yaml { .. } | Self::Function { .. } => None,
+        }
+    }
+}

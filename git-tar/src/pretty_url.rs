@@ -8,6 +8,7 @@ const DEFAULT: &str = "https://user.o6s.io/function";
 
 /// `gateway_pretty_url`, for example `https://user.o6s.io/function`: the first `user` stands for the owner, the
 /// path's last part for the function.
+#[derive(Debug, Clone)]
 pub(crate) struct PrettyUrl {
     before: String,
     after: String,
