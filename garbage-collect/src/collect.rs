@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use sdk::audit::Auditor;
 use sdk::call::CallId;
 use sdk::failure::Failure;
-use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest};
+use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest, Scope};
 use sdk::gateway::{Gateway, GatewayError};
 use sdk::signing::{Key, Signed};
 use serde::Serialize;
@@ -89,8 +89,12 @@ pub(crate) async fn receive(
     State(app): State<App>,
     Signed { message: request, call }: Signed<GarbageRequest>,
 ) -> Result<Json<Collected>, Failure> {
-    if request.owner_id == 0 {
+    let numbered = matches!(request.repo, Scope::Repo(_)) && request.repo_id.is_some();
+    if request.owner_id == 0 && !request.former_owners {
         return Err(Failure::bad_request("owner_id must be greater than 0"));
+    }
+    if request.former_owners && !numbered {
+        return Err(Failure::bad_request("former_owners needs a repository and its repo_id"));
     }
     let deadline = Instant::now() + app.collect_timeout;
     let functions = app

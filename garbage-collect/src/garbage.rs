@@ -12,6 +12,7 @@ use sdk::reserved;
 pub(crate) struct Garbage {
     host: String,
     owner_id: String,
+    former_owners: bool,
     repo: Option<Repo>,
     until: Option<u64>,
     keep: HashSet<String>,
@@ -29,6 +30,7 @@ impl Garbage {
         Self {
             host: labels::value(&request.host).into_owned(),
             owner_id: request.owner_id.to_string(),
+            former_owners: request.former_owners,
             repo: match &request.repo {
                 Scope::Everything => None,
                 Scope::Repo(repo) => Some(Repo {
@@ -46,12 +48,20 @@ impl Garbage {
         let says = |label: &str, value: &str| says(function, label, value);
         says(labels::GIT_CLOUD, "1")
             && says(labels::GIT_SCM, &self.host)
-            && says(labels::GIT_OWNER_ID, &self.owner_id)
-            && self.repo.as_ref().is_none_or(|repo| repo.has(function))
+            && self.is_of_the_owner(function)
             && !self.is_newer(function)
             && !says(labels::ROLE, labels::SYSTEM_ROLE)
             && !function.name.parse().is_ok_and(|name| reserved::is_function(&name))
             && !self.keep.contains(&function.name)
+    }
+
+    /// By the owner's number and the repository; what former owners of the repository have, by its number alone.
+    fn is_of_the_owner(&self, function: &FunctionStatus) -> bool {
+        let owner = says(function, labels::GIT_OWNER_ID, &self.owner_id);
+        if self.former_owners {
+            return !owner && self.repo.as_ref().is_some_and(|repo| repo.is_the_number_of(function));
+        }
+        owner && self.repo.as_ref().is_none_or(|repo| repo.has(function))
     }
 
     fn is_newer(&self, function: &FunctionStatus) -> bool {
@@ -61,6 +71,10 @@ impl Garbage {
 }
 
 impl Repo {
+    fn is_the_number_of(&self, function: &FunctionStatus) -> bool {
+        self.id.as_deref().is_some_and(|id| says(function, labels::GIT_REPO_ID, id))
+    }
+
     /// By number where both sides know it: another repository may have this one's former name by now. Else by name.
     fn has(&self, function: &FunctionStatus) -> bool {
         match (&self.id, function.labels.get(labels::GIT_REPO_ID)) {

@@ -28,6 +28,7 @@ fn request(repo: &str, keep: &[&str]) -> GarbageRequest {
         owner_id: 7,
         repo: parsed(repo),
         repo_id: None,
+        former_owners: false,
         until: None,
         sha: Some(parsed(&"a".repeat(40))),
         actor: "bob".to_owned(),
@@ -226,4 +227,28 @@ async fn a_thousand_functions_go_some_at_a_time_and_the_trail_names_each() {
     named.sort_unstable();
     named.dedup();
     assert_eq!(named.len(), 1000);
+}
+
+#[tokio::test]
+async fn what_a_transferred_repository_left_behind_goes_and_its_new_owners_stays() {
+    let setup = setup().await;
+    let moved = |owner: &'static str, id: &'static str| [(labels::GIT_OWNER_ID, owner), (labels::GIT_REPO_ID, id)];
+    setup.put_with("acme-greet", &moved("7", "1"));
+    setup.put_with("new-greet", &moved("8", "1"));
+    setup.put_with("acme-other", &moved("7", "2"));
+    // Its number is not known, so nothing proves whose it is.
+    setup.put("acme-old", "7", "hello");
+    setup.put_with("else-greet", &[(labels::GIT_SCM, "github.com"), (labels::GIT_REPO_ID, "1")]);
+    let request = GarbageRequest { owner_id: 8, repo_id: Some(1), former_owners: true, ..request("hello", &[]) };
+    assert_eq!(setup.collect(&request).await, (StatusCode::OK, r#"{"deleted":["acme-greet"]}"#.to_owned()));
+    let gone = GarbageRequest { owner_id: 0, ..request.clone() };
+    assert_eq!(setup.collect(&gone).await, (StatusCode::OK, r#"{"deleted":["new-greet"]}"#.to_owned()));
+    assert_eq!(setup.gateway.function_names(), ["acme-old", "acme-other", "else-greet"]);
+    for vague in [
+        GarbageRequest { repo_id: None, ..request.clone() },
+        GarbageRequest { repo: Scope::Everything, ..request.clone() },
+        GarbageRequest { former_owners: false, ..gone },
+    ] {
+        assert_eq!(setup.collect(&vague).await.0, StatusCode::BAD_REQUEST);
+    }
 }

@@ -68,6 +68,7 @@ async fn collect(gateway: &str, vars: &[(&str, &str)]) -> (StatusCode, String) {
         owner_id: 7,
         repo: Scope::Everything,
         repo_id: None,
+        former_owners: false,
         until: None,
         sha: None,
         actor: String::new(),

@@ -25,6 +25,11 @@ pub struct GarbageRequest {
     /// repository keeps its functions when it is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo_id: Option<u64>,
+    /// Means what the repository's other owners deployed, and nothing of this one's: it was transferred and left their
+    /// functions behind. Needs the repository's number, for that alone proves whose they are. With 0 as the owner's
+    /// number all owners are others: the repository is gone, and nobody tells any more whose it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub former_owners: bool,
     /// What was deployed after this second (since 1970) stays: a request that comes a second time, or late, is about
     /// what was there when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
