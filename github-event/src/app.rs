@@ -4,21 +4,27 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use sdk::audit::{AuditEvent, Auditor};
-use sdk::call::CallId;
+use sdk::call::{CallError, CallId};
+use sdk::customers::Admission;
 use sdk::event::PushEvent;
+use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest};
 use sdk::reserved;
 use sdk::webhook::{Intake, Refusals, TEXT};
 
 use crate::config::Config;
-use crate::payload::{Push, What};
+use crate::delivery::Delivery;
+use crate::order::{Collection, Note, Order};
+use crate::payload;
 use crate::refusal::Refusal;
 use crate::signature;
 
 const EVENT_HEADER: &str = "x-github-event";
-const DELIVERY_HEADER: &str = "x-github-delivery";
+/// So many of a long list's messages are on their way to the queue at once.
+const AT_ONCE: usize = 16;
 
 pub(crate) struct App {
     config: Config,
@@ -31,10 +37,10 @@ pub(crate) struct App {
 type Done = (StatusCode, String);
 
 pub(crate) async fn receive(State(app): State<Arc<App>>, request: Request) -> Response {
-    let call = delivery(request.headers());
-    match app.accept(request, &call).await {
+    let delivery = Delivery::of(request.headers());
+    match app.accept(request, &delivery).await {
         Ok((status, sentence)) => (status, TEXT, sentence + "\n").into_response(),
-        Err(refusal) => app.refusals.answer(&refusal, &call),
+        Err(refusal) => app.refusals.answer(&refusal, delivery.call()),
     }
 }
 
@@ -44,48 +50,68 @@ impl App {
         Self { intake: Intake::new(config.max_body_bytes), refusals: Refusals::new(auditor.clone()), auditor, config }
     }
 
-    async fn accept(&self, request: Request, call: &CallId) -> Result<Done, Refusal> {
+    async fn accept(&self, request: Request, delivery: &Delivery) -> Result<Done, Refusal> {
         let (head, body) = self.intake.read(request).await?;
         signature::verify(&self.config.webhook_secrets, &head.headers, &body)?;
-        let event = head.headers.get(EVENT_HEADER).and_then(|value| value.to_str().ok()).ok_or(Refusal::NoEvent)?;
-        match event {
-            "push" if is_form(&head.headers) => Err(Refusal::Form),
-            "push" => self.push(Push::parse(&body, &self.config.host, &self.config.pages)?, call).await,
-            "ping" => Ok((StatusCode::OK, "pong".to_owned())),
-            _ => Ok((StatusCode::OK, "the event is not handled".to_owned())),
+        let kind = head.headers.get(EVENT_HEADER).and_then(|value| value.to_str().ok()).ok_or(Refusal::NoEvent)?;
+        if is_form(&head.headers) {
+            return Err(Refusal::Form);
         }
-    }
-
-    async fn push(&self, push: Push, call: &CallId) -> Result<Done, Refusal> {
-        if reserved::is_login(&push.owner) {
-            return Err(Refusal::Reserved(push.owner));
+        if kind == "ping" {
+            return Ok((StatusCode::OK, "pong".to_owned()));
         }
-        if !self.config.customers.contains(&push.owner) {
-            return Err(Refusal::UnknownTenant(push.owner));
-        }
-        match push.what {
-            What::Nothing(sentence) => {
-                let owner = push.owner.to_string();
-                let event = AuditEvent { message: sentence.clone(), owner, ..AuditEvent::default() };
-                self.auditor.send(event, call).await;
-                Ok((StatusCode::OK, sentence))
-            }
-            What::Head(event) => self.queue(&event, call).await,
-        }
-    }
-
-    async fn queue(&self, event: &PushEvent, call: &CallId) -> Result<Done, Refusal> {
-        self.config.functions.enqueue("github-push", event, call).await.map_err(Refusal::Queue)?;
-        tracing::info!(call_id = %call, owner = %event.owner, repo = %event.repo, sha = %event.sha, branch = event.branch, "push accepted");
-        let sentence = format!("{} {} {}: queued", event.repo_path(), event.branch, event.sha.short());
+        let sentence = match payload::read(kind, &body, &self.config.source)? {
+            Order::Deploy(event) => self.deploy(&event, delivery.call()).await?,
+            Order::Collect(collection) => self.collect(collection, delivery).await?,
+            Order::Note(note) => self.note(note, delivery.call()).await,
+            Order::Ignore(sentence) => sentence,
+        };
         Ok((StatusCode::ACCEPTED, sentence))
     }
-}
 
-/// The delivery's id as the call's: a delivery sent again while the first one waits is the same job.
-fn delivery(headers: &HeaderMap) -> CallId {
-    let given = headers.get(DELIVERY_HEADER).and_then(|value| value.to_str().ok());
-    given.and_then(CallId::parse).unwrap_or_else(CallId::random)
+    async fn deploy(&self, event: &PushEvent, call: &CallId) -> Result<String, Refusal> {
+        if reserved::is_login(&event.owner) {
+            return Err(Refusal::Reserved(event.owner.clone()));
+        }
+        match self.config.customers.admits(&event.owner, &event.owner_id()) {
+            Admission::Admitted => {}
+            Admission::Unknown => return Err(Refusal::UnknownTenant(event.owner.clone())),
+            Admission::OtherAccount => return Err(Refusal::OtherAccount(event.owner.clone())),
+        }
+        self.config.functions.enqueue("github-push", event, call).await.map_err(Refusal::Queue)?;
+        tracing::info!(call_id = %call, owner = %event.owner, repo = %event.repo, sha = %event.sha, branch = event.branch, "push accepted");
+        Ok(format!("{} {} {}: queued", event.repo_path(), event.branch, event.sha.short()))
+    }
+
+    /// Queues a message for each repository. Who sends the webhook again, because one was not taken, sends the same ones.
+    async fn collect(&self, collection: Collection, delivery: &Delivery) -> Result<String, Refusal> {
+        let Collection { requests, note } = collection;
+        let messages = stream::iter(requests).map(|request| self.queue_removal(request, delivery));
+        messages
+            .buffer_unordered(AT_ONCE)
+            .try_for_each(|()| std::future::ready(Ok(())))
+            .await
+            .map_err(Refusal::Queue)?;
+        let call = delivery.call();
+        tracing::info!(call_id = %call, owner = %note.owner, repo = note.repo, actor = note.actor, "{}", note.sentence);
+        Ok(self.note(note, call).await)
+    }
+
+    async fn queue_removal(&self, request: GarbageRequest, delivery: &Delivery) -> Result<(), CallError> {
+        let request = GarbageRequest { until: delivery.until(), ..request };
+        let call = request.repo_id.map_or_else(|| delivery.call().clone(), |id| delivery.part(id));
+        self.config.functions.enqueue(GARBAGE_FUNCTION, &request, &call).await
+    }
+
+    /// Whoever installs the app may fill the trail with nothing: only tenants are written there.
+    async fn note(&self, note: Note, call: &CallId) -> String {
+        let Note { owner, repo, actor, sentence } = note;
+        if self.config.customers.contains(&owner) {
+            let (owner, message) = (owner.to_string(), sentence.clone());
+            self.auditor.send(AuditEvent { message, owner, repo, actor, ..AuditEvent::default() }, call).await;
+        }
+        sentence
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -6,6 +6,8 @@ use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::payload::Source;
+
 /// GitHub sends no larger payload, in MiB.
 const GITHUB_LIMIT_MB: usize = 25;
 
@@ -14,10 +16,8 @@ pub(crate) struct Config {
     pub(crate) functions: Functions,
     /// `customers_path`.
     pub(crate) customers: Customers,
-    /// The host that owners' numbers belong to, from `github_url`.
-    pub(crate) host: String,
-    /// Where repositories have their pages: `github_url` without a slash at its end.
-    pub(crate) pages: String,
+    /// `github_url` and `github_app_id`.
+    pub(crate) source: Source,
     /// The secrets `github-webhook-secret` and, where it is there, `github-webhook-secret-next`.
     pub(crate) webhook_secrets: Vec<SecretString>,
     /// `max_webhook_mb`, in bytes.
@@ -30,6 +30,7 @@ impl Config {
         let functions = Functions::read(&r);
         let customers = Customers::read(&r);
         let github = github(&r);
+        let app_id = r.optional("github_app_id");
         let secret = r.secret("github-webhook-secret");
         let next = r.optional_secret("github-webhook-secret-next");
         let max_mb = r.or("max_webhook_mb", GITHUB_LIMIT_MB);
@@ -38,8 +39,7 @@ impl Config {
         Ok(Self {
             functions: functions?,
             customers: customers?,
-            host,
-            pages,
+            source: Source { host, pages, app_id: app_id? },
             webhook_secrets: [secret?].into_iter().chain(next).collect(),
             max_body_bytes: max_mb?.saturating_mul(1024 * 1024),
         })

@@ -2,6 +2,8 @@
 
 mod app;
 mod config;
+mod delivery;
+mod order;
 mod payload;
 mod refusal;
 mod signature;

@@ -1,34 +1,96 @@
-//! GitHub's `push` payload: as little of it as is needed, turned at once into this project's own terms.
+//! GitHub's payloads: as little of them as is needed, turned at once into this project's own terms.
 //!
-//! Text is borrowed from the body and what is not needed (commits above all) is passed over without being kept.
+//! Text is borrowed from the body and what is not needed (commits above all) is passed over without being kept. Only
+//! payloads whose signature holds come here.
+
+mod check;
+mod deployment;
+mod installation;
+mod push;
+mod repository;
 
 use std::borrow::Cow;
 
 use sdk::event::{PushEvent, Scm};
-use sdk::id::{Owner, RepoName};
-use sdk::webhook::payload::{self, branch_name, field, is_zero, number, shown};
+use sdk::garbage::{GarbageRequest, Scope};
+use sdk::id::{CommitSha, Owner, RepoName};
+use sdk::webhook::Malformed;
+use sdk::webhook::payload::{branch_name, field, number, parse, shown};
 use serde::Deserialize;
 
-use crate::refusal::Refusal;
+use crate::order::Order;
 
-const BRANCHES: &str = "refs/heads/";
-const MAX_REFERENCE: usize = 255;
-const MAX_PUSHER: usize = 100;
+/// Longer texts of strangers are cut in sentences, in characters.
+const MAX_SHOWN: usize = 255;
+/// Longer logins are cut, in characters.
+const MAX_LOGIN: usize = 100;
 
-/// The part of the payload that is read.
+/// Where payloads are from. They are not asked: the configuration says it.
+pub(crate) struct Source {
+    /// The host that numbers belong to.
+    pub(crate) host: String,
+    /// Where repositories have their pages, without a slash at its end.
+    pub(crate) pages: String,
+    /// The number of this platform's GitHub App, where it is one.
+    pub(crate) app_id: Option<u64>,
+}
+
+/// What there is to do about a webhook of this kind.
+///
+/// # Errors
+/// When a field that is needed is missing or of another type.
+pub(crate) fn read(kind: &str, body: &[u8], source: &Source) -> Result<Order, Malformed> {
+    match kind {
+        "push" => return push::read(body, source),
+        "check_run" | "check_suite" | "deployment" | "installation" | "installation_repositories" | "repository" => {}
+        other => {
+            return Ok(Order::Ignore(format!("the event {} is not one that is acted on", shown(other, MAX_SHOWN))));
+        }
+    }
+    let Act { action } = parse(body)?;
+    match (kind, &*action) {
+        ("check_run", "rerequested") => check::run(body, source),
+        ("check_suite", "rerequested") => check::suite(body, source),
+        ("deployment", "created") => deployment::read(body, source),
+        ("installation", action) => installation::changed(action, body, source),
+        ("installation_repositories", "added" | "removed") => installation::repositories(body, source),
+        ("repository", action) => repository::read(action, body, source),
+        _ => Ok(not_acted_on(kind, &action)),
+    }
+}
+
+fn not_acted_on(kind: &str, action: &str) -> Order {
+    Order::Ignore(format!("{kind} {}: not acted on", shown(action, MAX_SHOWN)))
+}
+
 #[derive(Deserialize)]
-struct Payload<'a> {
-    #[serde(rename = "ref", borrow)]
-    reference: Cow<'a, str>,
+struct Act<'a> {
     #[serde(borrow)]
-    after: Cow<'a, str>,
-    #[serde(default)]
-    deleted: bool,
+    action: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Account<'a> {
+    id: u64,
     #[serde(borrow)]
-    repository: Repository<'a>,
-    #[serde(borrow)]
-    pusher: Option<Pusher<'a>>,
-    installation: Option<Installation>,
+    login: Cow<'a, str>,
+}
+
+impl Account<'_> {
+    fn login(&self) -> String {
+        shown(&self.login, MAX_LOGIN)
+    }
+}
+
+#[derive(Deserialize)]
+struct Installation {
+    id: u64,
+}
+
+/// A GitHub App.
+#[derive(Deserialize)]
+struct App {
+    id: u64,
 }
 
 #[derive(Deserialize)]
@@ -43,80 +105,67 @@ struct Repository<'a> {
     owner: Account<'a>,
 }
 
-#[derive(Deserialize)]
-struct Account<'a> {
-    id: u64,
-    #[serde(borrow)]
-    login: Cow<'a, str>,
-}
+impl Repository<'_> {
+    fn owner(&self) -> Result<Owner, Malformed> {
+        field("repository.owner.login", &self.owner.login)
+    }
 
-#[derive(Deserialize)]
-struct Pusher<'a> {
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
-}
+    fn name(&self) -> Result<RepoName, Malformed> {
+        field("repository.name", &self.name)
+    }
 
-#[derive(Deserialize)]
-struct Installation {
-    id: u64,
-}
-
-/// What a `push` webhook says.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Push {
-    pub(crate) owner: Owner,
-    pub(crate) what: What,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// A branch has a new head.
-    Head(Box<PushEvent>),
-    /// Nothing that concerns this platform; the sentence says why.
-    Nothing(String),
-}
-
-impl Push {
-    /// Reads a payload whose signature holds. `host` and `pages` come from the configuration: a payload is not
-    /// asked where it is from.
-    pub(crate) fn parse(body: &[u8], host: &str, pages: &str) -> Result<Self, Refusal> {
-        let payload: Payload<'_> = payload::parse(body)?;
-        let owner: Owner = field("repository.owner.login", &payload.repository.owner.login)?;
-        let repo: RepoName = field("repository.name", &payload.repository.name)?;
-        let Some(branch) = payload.reference.strip_prefix(BRANCHES) else {
-            let reference = shown(&payload.reference, MAX_REFERENCE);
-            return Ok(Self { owner, what: What::Nothing(format!("{reference} is no branch: nothing to do")) });
-        };
-        let branch = branch_name("ref", branch)?;
-        if payload.deleted || is_zero(&payload.after) {
-            return Ok(Self { owner, what: What::Nothing(format!("the branch {branch} was deleted: nothing to do")) });
-        }
-        let event = PushEvent {
+    /// A deployment of the commit, as a push of it to this branch would be one.
+    fn push(
+        &self,
+        source: &Source,
+        branch: String,
+        sha: CommitSha,
+        installation: Option<Installation>,
+    ) -> Result<PushEvent, Malformed> {
+        let (owner, repo) = (self.owner()?, self.name()?);
+        Ok(PushEvent {
             scm: Scm::Github,
-            host: host.to_owned(),
-            owner_id: number("repository.owner.id", payload.repository.owner.id)?,
-            repo_id: number("repository.id", payload.repository.id)?,
-            private: payload.repository.private,
-            branch,
-            default_branch: branch_name("repository.default_branch", &payload.repository.default_branch)?,
-            sha: field("after", &payload.after)?,
-            html_url: format!("{pages}/{owner}/{repo}"),
-            installation: payload.installation.map_or(0, |installation| installation.id),
-            pusher: pusher(payload.pusher),
+            host: source.host.clone(),
+            owner_id: number("repository.owner.id", self.owner.id)?,
+            repo_id: number("repository.id", self.id)?,
             path: None,
+            private: self.private,
+            branch,
+            default_branch: branch_name("repository.default_branch", &self.default_branch)?,
+            sha,
+            html_url: format!("{}/{owner}/{repo}", source.pages),
+            installation: installation.map_or(0, |installation| installation.id),
+            pusher: String::new(),
             pinned: false,
             asked_at: None,
             rebuild: false,
-            owner: owner.clone(),
+            owner,
             repo,
-        };
-        Ok(Self { owner, what: What::Head(Box::new(event)) })
+        })
     }
 }
 
-fn pusher(pusher: Option<Pusher<'_>>) -> String {
-    let name = pusher.and_then(|pusher| pusher.name).unwrap_or_default();
-    shown(&name, MAX_PUSHER)
+/// That an owner's functions are to go; of one repository, or all.
+fn collect(
+    source: &Source,
+    owner: &Owner,
+    owner_id: u64,
+    repo: Option<(u64, RepoName)>,
+    actor: &str,
+) -> GarbageRequest {
+    let (repo_id, repo) = repo.map_or((None, Scope::Everything), |(id, name)| (Some(id), Scope::Repo(name)));
+    GarbageRequest {
+        host: source.host.clone(),
+        owner: owner.clone(),
+        owner_id,
+        repo,
+        repo_id,
+        former_owners: false,
+        until: None,
+        sha: None,
+        actor: actor.to_owned(),
+        keep: Vec::new(),
+    }
 }
 
 #[cfg(test)]

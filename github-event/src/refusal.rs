@@ -17,13 +17,15 @@ pub(crate) enum Refusal {
     Form,
     #[error("the webhook has no X-GitHub-Event")]
     NoEvent,
-    #[error("the push is not understood: {0}")]
+    #[error("the webhook is not understood: {0}")]
     Malformed(#[from] Malformed),
     #[error("'{0}' is a name of the platform and cannot deploy here")]
     Reserved(Owner),
     #[error("'{0}' is not on the tenant list: ask the operator of this platform")]
     UnknownTenant(Owner),
-    #[error("the push could not be queued: send it again in a minute")]
+    #[error("'{0}' is another account's name on the tenant list: ask the operator of this platform")]
+    OtherAccount(Owner),
+    #[error("the webhook could not be queued: send it again in a minute")]
     Queue(#[source] CallError),
 }
 
@@ -32,7 +34,7 @@ impl Refused for Refusal {
         match self {
             Self::Unread(unread) => unread.status(),
             Self::Unsigned | Self::WrongSignature => StatusCode::UNAUTHORIZED,
-            Self::Reserved(_) | Self::UnknownTenant(_) => StatusCode::FORBIDDEN,
+            Self::Reserved(_) | Self::UnknownTenant(_) | Self::OtherAccount(_) => StatusCode::FORBIDDEN,
             Self::Form | Self::NoEvent | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Queue(_) => StatusCode::BAD_GATEWAY,
         }
@@ -40,7 +42,7 @@ impl Refused for Refusal {
 
     fn owner(&self) -> Option<&Owner> {
         match self {
-            Self::Reserved(owner) | Self::UnknownTenant(owner) => Some(owner),
+            Self::Reserved(owner) | Self::UnknownTenant(owner) | Self::OtherAccount(owner) => Some(owner),
             _ => None,
         }
     }

@@ -1,37 +1,112 @@
 //! The tenant list: who may deploy here.
 //!
-//! One login per line; blank lines and lines that begin with `#` are passed over. The list is read again when
-//! it changes. A list that cannot be read stops the service at start, and later leaves the last good one in force.
+//! One login per line; blank lines and lines that begin with `#` are passed over. Behind a login may stand the account
+//! that it means, as `<host>/<number>`: then no other account is that tenant, whoever has the login today. The list is
+//! read again when it changes. A list that cannot be read stops the service at start, and later leaves the last good
+//! one in force.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::id::Owner;
+use crate::id::{InvalidId, Owner, OwnerId};
 use crate::{Invalid, Reader};
 
 /// A larger list is taken for a mistake, in bytes.
 pub const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A line that is no login.
+/// A line that is no tenant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {cause}")]
 pub struct MalformedLine {
     /// The line, from 1.
     pub line: usize,
     /// Why it is none.
-    pub cause: crate::id::InvalidId,
+    pub cause: MalformedTenant,
 }
 
-/// The logins of a list.
+/// Why a line is no tenant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedTenant {
+    /// It does not begin with a login.
+    #[error(transparent)]
+    Login(#[from] InvalidId),
+    /// What stands behind the login is no account.
+    #[error("behind the login may stand its account, as <host>/<number>, such as github.com/583231")]
+    Account,
+    /// The login is there twice, and not with the same account.
+    #[error("the login is on the list already, with another account")]
+    Twice,
+}
+
+/// How a list and an account stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is a tenant's.
+    Admitted,
+    /// Its login is not on the list.
+    Unknown,
+    /// Its login is on the list, and means another account.
+    OtherAccount,
+}
+
+/// The tenants of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tenants(HashMap<Owner, Option<OwnerId>>);
+
+impl Tenants {
+    /// True if the login is on the list, whichever account it means.
+    pub fn contains(&self, login: &Owner) -> bool {
+        self.0.contains_key(login)
+    }
+
+    /// Whether the account that has the login today is the tenant.
+    pub fn admits(&self, login: &Owner, account: &OwnerId) -> Admission {
+        match self.0.get(login) {
+            None => Admission::Unknown,
+            Some(Some(tenant)) if tenant != account => Admission::OtherAccount,
+            Some(_) => Admission::Admitted,
+        }
+    }
+
+    /// True if it has no login in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The tenants of a list.
 ///
 /// # Errors
-/// When a line is no login, for whatever the text is, it is not a tenant list then.
-pub fn parse(text: &str) -> Result<HashSet<Owner>, MalformedLine> {
+/// When a line is no tenant, for whatever the text is, it is not a tenant list then.
+pub fn parse(text: &str) -> Result<Tenants, MalformedLine> {
+    let mut tenants = HashMap::new();
     let lines = text.lines().map(str::trim).enumerate();
-    let logins = lines.filter(|(_, login)| !login.is_empty() && !login.starts_with('#'));
-    logins.map(|(index, login)| login.parse().map_err(|cause| MalformedLine { line: index + 1, cause })).collect()
+    for (index, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        let malformed = |cause| MalformedLine { line: index + 1, cause };
+        let (login, account) = tenant(line).map_err(malformed)?;
+        // A login that is there twice, once with an account, means that account alone.
+        let known = tenants.entry(login).or_insert_with(|| account.clone());
+        match (&known, account) {
+            (None, account) => *known = account,
+            (Some(known), Some(account)) if *known != account => return Err(malformed(MalformedTenant::Twice)),
+            _ => {}
+        }
+    }
+    Ok(Tenants(tenants))
+}
+
+fn tenant(line: &str) -> Result<(Owner, Option<OwnerId>), MalformedTenant> {
+    let Some((login, account)) = line.split_once(char::is_whitespace) else { return Ok((line.parse()?, None)) };
+    let login = login.parse()?;
+    let (host, id) = account.trim().split_once('/').ok_or(MalformedTenant::Account)?;
+    let id = id.parse().ok().filter(|id| *id > 0).ok_or(MalformedTenant::Account)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':');
+    if host.is_empty() || !host.bytes().all(plain) {
+        return Err(MalformedTenant::Account);
+    }
+    Ok((login, Some(OwnerId { host: host.to_ascii_lowercase(), id })))
 }
 
 /// Why there is no tenant list.
@@ -46,7 +121,7 @@ pub enum CustomersError {
         #[source]
         cause: std::io::Error,
     },
-    /// A line is no login.
+    /// A line is no tenant.
     #[error("line {line} of the tenant list {path} is not usable: {cause}")]
     Malformed {
         /// The file.
@@ -54,11 +129,11 @@ pub enum CustomersError {
         /// The line, from 1.
         line: usize,
         /// Why.
-        cause: crate::id::InvalidId,
+        cause: MalformedTenant,
     },
 }
 
-/// The tenants' logins, from the file that `customers_path` names.
+/// The tenants, from the file that `customers_path` names.
 #[derive(Debug)]
 pub struct Customers {
     path: PathBuf,
@@ -69,7 +144,7 @@ pub struct Customers {
 struct Known {
     modified: Option<SystemTime>,
     length: u64,
-    logins: HashSet<Owner>,
+    tenants: Tenants,
 }
 
 impl Customers {
@@ -91,14 +166,19 @@ impl Customers {
         Ok(Self { path, known })
     }
 
-    /// True if the owner may deploy here.
+    /// True if the login is on the list, whichever account it means.
     pub fn contains(&self, owner: &Owner) -> bool {
-        self.with_logins(|logins| logins.contains(owner))
+        self.with_tenants(|tenants| tenants.contains(owner))
+    }
+
+    /// Whether the account that has the login today may deploy here.
+    pub fn admits(&self, login: &Owner, account: &OwnerId) -> Admission {
+        self.with_tenants(|tenants| tenants.admits(login, account))
     }
 
     /// True if it has no login in it.
     pub fn is_empty(&self) -> bool {
-        self.with_logins(HashSet::is_empty)
+        self.with_tenants(Tenants::is_empty)
     }
 
     /// The tenant with a longer login to whom a name belongs that `owner` made as `<login>-<word>`: while `alice-x`
@@ -108,11 +188,11 @@ impl Customers {
         let longer =
             name.match_indices('-').map(|(end, _)| &name[..end]).filter(|head| head.len() > owner.as_str().len());
         let logins = longer.filter_map(|head| head.parse::<Owner>().ok());
-        self.with_logins(|tenants| logins.into_iter().find(|login| tenants.contains(login)))
+        self.with_tenants(|tenants| logins.into_iter().find(|login| tenants.contains(login)))
     }
 
     /// Gives the list as it is now.
-    fn with_logins<T>(&self, ask: impl FnOnce(&HashSet<Owner>) -> T) -> T {
+    fn with_tenants<T>(&self, ask: impl FnOnce(&Tenants) -> T) -> T {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.has_changed(&self.path) {
             match load(&self.path) {
@@ -126,7 +206,7 @@ impl Customers {
                 }
             }
         }
-        ask(&known.logins)
+        ask(&known.tenants)
     }
 }
 
@@ -144,7 +224,7 @@ fn load(path: &std::path::Path) -> Result<Known, CustomersError> {
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let malformed = |MalformedLine { line, cause }| CustomersError::Malformed { path: path.to_owned(), line, cause };
-    Ok(Known { modified: about.modified().ok(), length: about.len(), logins: parse(&text).map_err(malformed)? })
+    Ok(Known { modified: about.modified().ok(), length: about.len(), tenants: parse(&text).map_err(malformed)? })
 }
 
 #[cfg(test)]
@@ -165,6 +245,24 @@ mod tests {
         assert!(!customers.contains(&owner("mallory")));
         std::fs::write(&path, "alice\nbob\nmallory\n").unwrap();
         assert!(customers.contains(&owner("mallory")));
+    }
+
+    #[test]
+    fn a_login_with_an_account_is_that_account_alone() {
+        let tenants = parse("alice github.com/7\nbob\nAlice\ncarol  GitHub.com/9 \n").unwrap();
+        let account = |id| OwnerId { host: "github.com".to_owned(), id };
+        assert_eq!(tenants.admits(&owner("alice"), &account(7)), Admission::Admitted);
+        assert_eq!(tenants.admits(&owner("alice"), &account(8)), Admission::OtherAccount);
+        let elsewhere = OwnerId { host: "gitlab.com".to_owned(), id: 7 };
+        assert_eq!(tenants.admits(&owner("alice"), &elsewhere), Admission::OtherAccount);
+        assert_eq!(tenants.admits(&owner("bob"), &account(8)), Admission::Admitted);
+        assert_eq!(tenants.admits(&owner("carol"), &account(9)), Admission::Admitted);
+        assert_eq!(tenants.admits(&owner("mallory"), &account(7)), Admission::Unknown);
+        assert!(tenants.contains(&owner("alice")));
+        for bad in ["alice 7", "alice github.com/0", "alice github.com/x", "alice /7", "alice a/b/7", "a b c"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse("a github.com/1\na github.com/2\n").unwrap_err().cause, MalformedTenant::Twice);
     }
 
     #[test]

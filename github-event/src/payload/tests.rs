@@ -4,8 +4,26 @@ use super::*;
 
 const SAMPLE: &str = include_str!("../../tests/data/push.json");
 
-fn parse(text: &str) -> Result<Push, Refusal> {
-    Push::parse(text.as_bytes(), "github.com", "https://github.com")
+fn source() -> Source {
+    Source { host: "github.com".to_owned(), pages: "https://github.com".to_owned(), app_id: None }
+}
+
+fn parse(text: &str) -> Result<Order, Malformed> {
+    read("push", text.as_bytes(), &source())
+}
+
+fn deployed(text: &str) -> PushEvent {
+    match parse(text).unwrap() {
+        Order::Deploy(event) => *event,
+        other => panic!("not a push of a branch: {other:?}"),
+    }
+}
+
+fn nothing(text: &str) -> String {
+    match parse(text).unwrap() {
+        Order::Note(note) => note.sentence,
+        other => panic!("something to do: {other:?}"),
+    }
 }
 
 fn changed(change: impl FnOnce(&mut serde_json::Value)) -> String {
@@ -20,7 +38,7 @@ fn complaint(change: impl FnOnce(&mut serde_json::Value)) -> String {
 
 #[test]
 fn githubs_sample_is_understood() {
-    let What::Head(event) = parse(SAMPLE).unwrap().what else { panic!("not a push of a branch") };
+    let event = deployed(SAMPLE);
     assert_eq!(event.owner.as_str(), "codertocat");
     assert_eq!((event.owner_id, event.repo_id, event.installation), (21_031_067, 186_853_002, 1));
     assert_eq!(event.repo.as_str(), "Hello-World");
@@ -33,7 +51,7 @@ fn githubs_sample_is_understood() {
 #[test]
 fn what_the_payload_says_about_its_host_is_not_believed() {
     let text = changed(|push| push["repository"]["html_url"] = "https://evil.example/alice/x".into());
-    let What::Head(event) = parse(&text).unwrap().what else { panic!("not a push of a branch") };
+    let event = deployed(&text);
     assert_eq!(
         (event.host.as_str(), event.html_url.as_str()),
         ("github.com", "https://github.com/codertocat/Hello-World")
@@ -43,20 +61,18 @@ fn what_the_payload_says_about_its_host_is_not_believed() {
 #[test]
 fn a_branch_with_a_slash_keeps_all_its_parts() {
     let text = changed(|push| push["ref"] = "refs/heads/evil/master".into());
-    let What::Head(event) = parse(&text).unwrap().what else { panic!("not a push of a branch") };
+    let event = deployed(&text);
     assert_eq!(event.branch, "evil/master");
 }
 
 #[test]
 fn tags_and_deletions_are_nothing_to_do() {
-    let tag = parse(include_str!("../../tests/data/push_tag.json")).unwrap();
-    assert_eq!(tag.what, What::Nothing("refs/tags/simple-tag is no branch: nothing to do".to_owned()));
-    let deleted_tag = parse(include_str!("../../tests/data/push_tag_deleted.json")).unwrap();
-    assert!(matches!(deleted_tag.what, What::Nothing(_)));
+    let tag = changed(|push| push["ref"] = "refs/tags/simple-tag".into());
+    assert_eq!(nothing(&tag), "refs/tags/simple-tag is no branch: nothing to do");
     let zero = "0".repeat(40);
-    let deleted = parse(&changed(|push| push["after"] = zero.into())).unwrap();
-    assert_eq!(deleted.what, What::Nothing("the branch master was deleted: nothing to do".to_owned()));
-    assert!(matches!(parse(&changed(|push| push["deleted"] = true.into())).unwrap().what, What::Nothing(_)));
+    let deleted = changed(|push| push["after"] = zero.into());
+    assert_eq!(nothing(&deleted), "the branch master was deleted: nothing to do");
+    assert_eq!(nothing(&changed(|push| push["deleted"] = true.into())), "the branch master was deleted: nothing to do");
 }
 
 #[test]
@@ -73,21 +89,43 @@ fn a_complaint_names_the_field() {
     );
     let huge = complaint(|p| p["repository"]["id"] = "x".repeat(100_000).into());
     assert!(huge.len() < 1000, "{}", huge.len());
-    assert!(parse("not json").unwrap_err().to_string().starts_with("the push is not understood: expected"));
+    assert!(parse("not json").unwrap_err().to_string().starts_with("expected"));
     assert!(parse(&format!("{SAMPLE} x")).is_err());
+}
+
+const KINDS: [&str; 7] =
+    ["push", "check_run", "check_suite", "deployment", "installation", "installation_repositories", "repository"];
+
+#[test]
+fn every_kind_names_what_it_misses() {
+    for (kind, action, field) in [
+        ("check_run", "rerequested", "check_run"),
+        ("check_suite", "rerequested", "check_suite"),
+        ("deployment", "created", "deployment"),
+        ("installation", "deleted", "installation"),
+        ("installation_repositories", "removed", "installation"),
+        ("repository", "deleted", "repository"),
+    ] {
+        let body = serde_json::json!({"action": action}).to_string();
+        let complaint = read(kind, body.as_bytes(), &source()).unwrap_err().to_string();
+        assert!(complaint.contains(&format!("missing field `{field}`")), "{kind}: {complaint}");
+        assert!(read(kind, b"{}", &source()).unwrap_err().to_string().contains("missing field `action`"));
+    }
 }
 
 proptest! {
     #[test]
     fn no_body_makes_it_panic(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        let _ = Push::parse(&body, "github.com", "https://github.com");
+        for kind in KINDS {
+            let _ = read(kind, &body, &source());
+        }
     }
 
     #[test]
     fn no_cut_or_changed_sample_makes_it_panic(at in 0..SAMPLE.len(), byte in any::<u8>(), cut in any::<bool>()) {
         let mut body = SAMPLE.as_bytes().to_vec();
         if cut { body.truncate(at) } else { body[at] = byte }
-        let _ = Push::parse(&body, "github.com", "https://github.com");
+        let _ = read("push", &body, &source());
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! A tenant list at an address. An answer that is not a list of logins changes nothing.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sdk::customers::{self, MAX_LIST_BYTES, MalformedLine};
-use sdk::id::Owner;
+use sdk::customers::{self, Admission, MAX_LIST_BYTES, MalformedLine, Tenants};
+use sdk::id::{Owner, OwnerId};
 use tokio::time::Instant;
 use url::Url;
 
@@ -51,7 +50,7 @@ pub(super) struct Fetched {
 #[derive(Debug)]
 struct Known {
     text: String,
-    logins: HashSet<Owner>,
+    tenants: Tenants,
     due: Instant,
 }
 
@@ -61,15 +60,15 @@ impl Fetched {
         let client = sdk::http::client();
         let now = Instant::now();
         let known = match ask(&client, &url).await {
-            Ok((text, logins)) => {
+            Ok((text, tenants)) => {
                 disk::write(copy.clone(), text.clone().into_bytes()).await.map_err(FetchError::Copy)?;
-                Known { text, logins, due: now + KEEP }
+                Known { text, tenants, due: now + KEEP }
             }
             Err(error) => {
-                match std::fs::read_to_string(&copy).ok().and_then(|text| Some((logins(&text).ok()?, text))) {
-                    Some((logins, text)) => {
+                match std::fs::read_to_string(&copy).ok().and_then(|text| Some((tenants(&text).ok()?, text))) {
+                    Some((tenants, text)) => {
                         tell(&error);
-                        Known { text, logins, due: now + RETRY }
+                        Known { text, tenants, due: now + RETRY }
                     }
                     None => return Err(error),
                 }
@@ -78,8 +77,8 @@ impl Fetched {
         Ok(Self { url, copy, client, known: Mutex::new(known), asking: tokio::sync::Mutex::default() })
     }
 
-    pub(super) fn contains(&self, login: &Owner) -> bool {
-        self.known().logins.contains(login)
+    pub(super) fn admits(&self, login: &Owner, account: &OwnerId) -> Admission {
+        self.known().tenants.admits(login, account)
     }
 
     /// Asks again if it is time. One asks; the others go on with what is known.
@@ -99,13 +98,13 @@ impl Fetched {
     }
 
     async fn renew(&self) -> Result<(), FetchError> {
-        let (text, logins) = ask(&self.client, &self.url).await?;
+        let (text, tenants) = ask(&self.client, &self.url).await?;
         let changed = self.known().text != text;
         if changed {
             // The copy first: a start must not go back behind what has been in force.
             disk::write(self.copy.clone(), text.clone().into_bytes()).await.map_err(FetchError::Copy)?;
             let mut known = self.known();
-            (known.text, known.logins) = (text, logins);
+            (known.text, known.tenants) = (text, tenants);
         }
         Ok(())
     }
@@ -115,7 +114,7 @@ impl Fetched {
     }
 }
 
-async fn ask(client: &reqwest::Client, url: &Url) -> Result<(String, HashSet<Owner>), FetchError> {
+async fn ask(client: &reqwest::Client, url: &Url) -> Result<(String, Tenants), FetchError> {
     let failed = |error: reqwest::Error| FetchError::Unreachable(error.without_url());
     let mut response = client.get(url.clone()).timeout(TIME).send().await.map_err(failed)?;
     if response.status() != http::StatusCode::OK {
@@ -133,8 +132,8 @@ async fn ask(client: &reqwest::Client, url: &Url) -> Result<(String, HashSet<Own
         body.extend_from_slice(&chunk);
     }
     let text = String::from_utf8(body).map_err(|_| FetchError::NoText)?;
-    let logins = logins(&text)?;
-    Ok((text, logins))
+    let tenants = tenants(&text)?;
+    Ok((text, tenants))
 }
 
 /// Servers give files without an ending as bytes.
@@ -143,9 +142,9 @@ fn is_text(kind: &str) -> bool {
     kind == "text/plain" || kind == "application/octet-stream"
 }
 
-fn logins(text: &str) -> Result<HashSet<Owner>, FetchError> {
-    let logins = customers::parse(text)?;
-    if logins.is_empty() { Err(FetchError::Empty) } else { Ok(logins) }
+fn tenants(text: &str) -> Result<Tenants, FetchError> {
+    let tenants = customers::parse(text)?;
+    if tenants.is_empty() { Err(FetchError::Empty) } else { Ok(tenants) }
 }
 
 fn tell(error: &FetchError) {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use sdk::customers::Customers;
-use sdk::id::Owner;
+use sdk::customers::{Admission, Customers};
+use sdk::id::{Owner, OwnerId};
 use sdk::{Invalid, Reader};
 use url::Url;
 
+use super::bindings::Account;
 use super::fetched::Fetched;
 use crate::provider::is_private;
 
@@ -52,10 +53,13 @@ impl List {
         }
     }
 
-    pub(super) fn contains(&self, login: &Owner) -> bool {
-        match self {
-            Self::File(customers) => customers.contains(login),
-            Self::Address(fetched) => fetched.contains(login),
-        }
+    /// Whether the account that has the login today is a tenant.
+    pub(super) fn admits(&self, login: &Owner, account: &Account) -> bool {
+        let account = OwnerId { host: account.host.clone(), id: account.id };
+        let admission = match self {
+            Self::File(customers) => customers.admits(login, &account),
+            Self::Address(fetched) => fetched.admits(login, &account),
+        };
+        admission == Admission::Admitted
     }
 }

@@ -58,7 +58,7 @@ impl Tenants {
         let listed = match self.bindings.standing(&person.login, &own) {
             // Also when that login is listed no more: who is told "alice calls" must not be deceived.
             Standing::Taken(holder) => return Err(NotAdmitted::taken(&person.login, &own, &holder)),
-            Standing::Free | Standing::Bound => self.list.contains(&person.login),
+            Standing::Free | Standing::Bound => self.list.admits(&person.login, &own),
         };
         let operator = self.operators.contains(&own);
         let organisations: Vec<Organisation> =
@@ -80,10 +80,10 @@ impl Tenants {
 
     /// True if the organisation is listed and is the one that its login is bound to.
     fn is_tenant(&self, host: &str, organisation: &Organisation) -> bool {
-        if !self.list.contains(&organisation.login) {
+        let account = Account { host: host.to_owned(), id: organisation.id };
+        if !self.list.admits(&organisation.login, &account) {
             return false;
         }
-        let account = Account { host: host.to_owned(), id: organisation.id };
         match self.bindings.standing(&organisation.login, &account) {
             Standing::Free | Standing::Bound => true,
             Standing::Taken(holder) => {

@@ -1,63 +1,10 @@
-//! Webhooks against the whole function, with a gateway that keeps what it is sent.
+//! Pushes, and how webhooks are refused.
 
-use axum::Router;
-use axum::body::Body;
 use http::{Request, StatusCode};
-use sdk::audit::AuditEvent;
 use sdk::event::PushEvent;
-use sdk::fake_gateway::FakeGateway;
 use sdk::signing::sha256_header;
-use tower::ServiceExt;
 
-const PUSH: &str = include_str!("data/push.json");
-
-struct Setup {
-    gateway: FakeGateway,
-    router: Router,
-    _folder: tempfile::TempDir,
-}
-
-#[expect(clippy::unwrap_used, reason = "test helper")]
-async fn setup(vars: &[(&str, &str)]) -> Setup {
-    let gateway = FakeGateway::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let customers = folder.path().join("customers");
-    std::fs::write(&customers, "Codertocat\ngit\n").unwrap();
-    let mut vars = vars.to_vec();
-    vars.push(("customers_path", customers.to_str().unwrap()));
-    let secrets = [("github-webhook-secret", "now"), ("github-webhook-secret-next", "next")];
-    let router = github_event::router(&gateway.env(&vars, &secrets)).unwrap();
-    Setup { gateway, router, _folder: folder }
-}
-
-fn signed(event: &str, body: &str, secret: &str) -> http::request::Builder {
-    let signature = sha256_header(&secret.into(), body.as_bytes());
-    Request::post("/")
-        .header("content-type", "application/json")
-        .header("content-length", body.len())
-        .header("x-github-event", event)
-        .header("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958")
-        .header("x-hub-signature-256", signature)
-}
-
-impl Setup {
-    #[expect(clippy::unwrap_used, reason = "test helper")]
-    async fn send(&self, request: http::request::Builder, body: impl Into<Body>) -> (StatusCode, String) {
-        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-        let status = response.status();
-        let text = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        (status, String::from_utf8(text.to_vec()).unwrap())
-    }
-
-    async fn first_audit(&self) -> AuditEvent {
-        let audits = self.gateway.messages_when("audit-event", |messages| !messages.is_empty()).await;
-        audits[0].read()
-    }
-
-    fn nothing_was_queued(&self) -> bool {
-        self.gateway.messages("github-push").is_empty()
-    }
-}
+use crate::setup::{DELIVERY, PUSH, sample, setup, signed};
 
 #[tokio::test]
 async fn a_push_is_queued_under_the_deliverys_id_and_a_redelivery_is_the_same_job() {
@@ -69,7 +16,7 @@ async fn a_push_is_queued_under_the_deliverys_id_and_a_redelivery_is_the_same_jo
     let messages = setup.gateway.messages("github-push");
     assert_eq!(messages.len(), 1);
     assert!(messages[0].queued);
-    assert_eq!(messages[0].call, "72d3162e-cc78-11e3-81ab-4c9367dc0958");
+    assert_eq!(messages[0].call, DELIVERY);
     let event: PushEvent = messages[0].read();
     assert_eq!((event.host.as_str(), event.owner_id), ("github.com", 21_031_067));
 }
@@ -142,19 +89,38 @@ async fn strangers_and_reserved_names_are_refused_and_audited() {
 }
 
 #[tokio::test]
-async fn other_events_and_pushes_without_meaning_are_taken_and_not_acted_on() {
+async fn a_tenant_with_an_account_on_the_list_is_nobody_else_who_has_the_login() {
     let setup = setup(&[]).await;
-    let ping = include_str!("data/ping.json");
-    assert_eq!(setup.send(signed("ping", ping, "now"), ping).await, (StatusCode::OK, "pong\n".to_owned()));
-    let (status, text) = setup.send(signed("issues", "{}", "now"), "{}").await;
-    assert_eq!((status, text.as_str()), (StatusCode::OK, "the event is not handled\n"));
-    for (body, sentence) in [
-        (include_str!("data/push_tag.json"), "refs/tags/simple-tag is no branch: nothing to do\n"),
-        (include_str!("data/push_tag_deleted.json"), "refs/tags/simple-tag is no branch: nothing to do\n"),
-    ] {
-        assert_eq!(setup.send(signed("push", body, "now"), body).await, (StatusCode::OK, sentence.to_owned()));
-        assert_eq!(setup.first_audit().await.message, sentence.trim_end());
-    }
+    setup.list_tenants("codertocat github.com/9");
+    let (status, text) = setup.send(signed("push", PUSH, "now"), PUSH).await;
+    let sentence = "'codertocat' is another account's name on the tenant list: ask the operator of this platform\n";
+    assert_eq!((status, text.as_str()), (StatusCode::FORBIDDEN, sentence));
+    assert_eq!(setup.first_audit().await.owner, "codertocat");
+    assert!(setup.nothing_was_queued());
+    setup.list_tenants("codertocat github.com/21031067");
+    assert_eq!(setup.send(signed("push", PUSH, "now"), PUSH).await.0, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn pushes_without_meaning_are_taken_and_not_acted_on() {
+    let setup = setup(&[]).await;
+    let tag = sample(include_str!("../data/published/push.jsonl"), |push| push["ref"] == "refs/tags/simple-tag");
+    let (status, text) = setup.post("push", &tag).await;
+    let sentence = "refs/tags/simple-tag is no branch: nothing to do";
+    assert_eq!((status, text), (StatusCode::ACCEPTED, format!("{sentence}\n")));
+    let audit = setup.first_audit().await;
+    assert_eq!(
+        (audit.message.as_str(), audit.owner.as_str(), audit.repo.as_str()),
+        (sentence, "codertocat", "Hello-World")
+    );
+    assert_eq!((audit.actor.as_str(), audit.call_id.as_str()), ("Codertocat", DELIVERY));
+    let mut profile = sample(include_str!("../data/published/push.jsonl"), |push| push["ref"] == "refs/heads/master");
+    profile["repository"]["name"] = ".github".into();
+    let (status, text) = setup.post("push", &profile).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::ACCEPTED, "a repository named .github is not deployed: nothing to do\n")
+    );
     assert!(setup.nothing_was_queued());
 }
 
@@ -164,7 +130,7 @@ async fn malformed_pushes_are_refused_by_the_fields_name() {
     let bad = PUSH.replace("\"after\": \"6113728", "\"after\": \"xyz");
     let (status, text) = setup.send(signed("push", &bad, "now"), bad.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(text.starts_with("the push is not understood: after: "), "{text}");
+    assert!(text.starts_with("the webhook is not understood: after: "), "{text}");
 }
 
 #[tokio::test]
@@ -194,7 +160,7 @@ async fn a_queue_that_does_not_take_the_push_is_said_to_the_sender() {
     setup.gateway.refuse_next("POST /async-function/github-push", StatusCode::INSUFFICIENT_STORAGE, "disk full");
     let (status, text) = setup.send(signed("push", PUSH, "now"), PUSH).await;
     assert_eq!(status, StatusCode::BAD_GATEWAY);
-    assert_eq!(text, "the push could not be queued: send it again in a minute\n");
+    assert_eq!(text, "the webhook could not be queued: send it again in a minute\n");
     assert_eq!(setup.send(signed("push", PUSH, "now"), PUSH).await.0, StatusCode::ACCEPTED);
 }
 
