@@ -4,9 +4,14 @@
 mod contexts;
 mod figures;
 mod flow;
+mod gate;
 mod git_host;
 mod git_server;
 mod lab;
 mod overlaps;
+mod pinned;
+mod private;
 mod refusals;
+mod statuses;
+mod submodules;
 mod templates;

@@ -1,79 +1,11 @@
 //! Pushes that meet, and runs that are broken off.
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::StatusCode;
 use sdk::status::State as Progress;
-use tokio::sync::Semaphore;
 
-use crate::lab::{Lab, STACK, read_order, run};
-
-/// A gateway in front of the lab's, where calls of buildshiprun wait for a permit.
-#[derive(Clone)]
-struct Gate {
-    inner: String,
-    http: reqwest::Client,
-    arrived: Arc<Semaphore>,
-    leave: Arc<Semaphore>,
-    sent: Arc<std::sync::Mutex<Vec<String>>>,
-}
-
-impl Gate {
-    async fn start(lab: &mut Lab) -> Self {
-        let inner = lab.gateway.vars(&[]).into_iter().find(|(name, _)| name == "gateway_url").unwrap().1;
-        let gate = Self {
-            inner,
-            http: sdk::http::client(),
-            arrived: Arc::new(Semaphore::new(0)),
-            leave: Arc::new(Semaphore::new(0)),
-            sent: Arc::default(),
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        let routes =
-            Router::new().fallback(pass).layer(axum::extract::DefaultBodyLimit::disable()).with_state(gate.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        lab.set("gateway_url", url);
-        gate
-    }
-
-    fn sent(&self) -> Vec<String> {
-        self.sent.lock().unwrap().clone()
-    }
-
-    async fn one_arrives(&self) {
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(20), self.arrived.acquire()).await;
-        waited.expect("buildshiprun is called").unwrap().forget();
-    }
-}
-
-async fn pass(
-    State(gate): State<Gate>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> (StatusCode, Bytes) {
-    if uri.path() == "/function/buildshiprun" {
-        gate.sent.lock().unwrap().push(format!(
-            "{}@{}",
-            read_order(&body).order.function,
-            read_order(&body).order.event.sha.short()
-        ));
-        gate.arrived.add_permits(1);
-        gate.leave.acquire().await.unwrap().forget();
-    }
-    let mut request =
-        gate.http.request(method, format!("{}{}", gate.inner.trim_end_matches('/'), uri.path())).body(body);
-    for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length")) {
-        request = request.header(name, value);
-    }
-    let response = request.send().await.unwrap();
-    (response.status(), response.bytes().await.unwrap())
-}
+use crate::gate::Gate;
+use crate::lab::{Lab, STACK, run};
 
 async fn two_functions() -> (Lab, Gate) {
     let mut lab = Lab::new().await;
@@ -114,6 +46,9 @@ async fn a_forced_push_during_a_build_stops_the_older_run_before_its_next_functi
     assert_eq!(ofs.iter().filter(|sent| sent.ends_with(new.sha.short())).count(), 2, "{ofs:?}");
     let stopped = lab.statuses().into_iter().find(|status| status.context == "two" && status.sha == old.sha).unwrap();
     assert_eq!(stopped.state, Progress::Neutral);
+    let table = lab.statuses().into_iter().rfind(|status| status.sha == old.sha && status.context == "stack-deploy");
+    let states: Vec<_> = table.unwrap().functions.iter().map(|function| function.state).collect();
+    assert_eq!(states, [Progress::Success, Progress::Neutral]);
     assert_eq!(lab.gateway.messages("garbage-collect").len(), 1, "only the newer run collects");
 }
 
@@ -170,6 +105,11 @@ async fn a_push_that_takes_too_long_is_told_and_tried_again() {
     let last = lab.status("stack-deploy").unwrap();
     assert_eq!(last.state, Progress::Failure);
     assert_eq!(last.title, "the push was not deployed within 1 s; it will be tried again");
+    let table: Vec<_> = last.functions.iter().map(|f| (f.name.as_str(), f.state, f.title.as_str())).collect();
+    assert_eq!(table, [("hello", Progress::Failure, last.title.as_str()), ("two", Progress::Neutral, "not tried")]);
+    assert!(last.functions[0].millis.is_some_and(|millis| millis > 100));
+    assert_eq!(lab.status("hello").unwrap().state, Progress::Failure, "what was begun has an end");
+    assert!(lab.status("two").is_none());
     assert!(lab.gateway.messages("garbage-collect").is_empty());
     lab.nothing_left();
 }

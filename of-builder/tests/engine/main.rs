@@ -53,6 +53,7 @@ async fn a_failing_step_is_named_and_leaves_no_image() {
     let end = last(&reports);
     assert_eq!((end.status, end.retry), (Status::Failed, false));
     assert_eq!(end.error, "[2/2] RUN echo not today >&2; exit 7 failed with exit code 7");
+    assert_eq!(end.line, Some(2));
     assert!(lines(&reports).contains(&"  not today".to_owned()), "{:?}", lines(&reports));
     assert!(docker().inspect_image(&image.name()).await.is_err());
 }
@@ -65,6 +66,7 @@ async fn without_a_stream_a_failed_build_is_422_and_a_good_one_200() {
     assert_eq!(response.status(), 422);
     let report: of_builder::Report = response.json().await.unwrap();
     assert!(report.error.contains("nothing") && report.error.contains("not found"), "{report:?}");
+    assert_eq!(report.line, Some(2));
 
     let response = builder.post(archive(image.order(), "FROM scratch\nCOPY x /\n", &[("x", "x")]), false).await;
     assert_eq!(response.status(), 200);
@@ -78,7 +80,18 @@ async fn a_broken_dockerfile_and_an_unknown_base_image_are_the_builds_own_faults
     let (builder, image) = (Builder::start(&[]).await, Image::new());
     let reports = builder.build(archive(image.order(), "FROM scratch\nRUM x\n", &[])).await;
     assert!(last(&reports).error.contains("unknown instruction"), "{:?}", last(&reports));
-    assert!(!last(&reports).retry);
+    assert_eq!((last(&reports).retry, last(&reports).line), (false, Some(2)));
+}
+
+#[tokio::test]
+async fn the_failing_line_is_found_among_stages_continued_lines_and_arguments() {
+    let (builder, image) = (Builder::start(&[]).await, Image::new());
+    let unique = uuid::Uuid::new_v4().to_string();
+    let dockerfile = format!(
+        "ARG BASE={BASE}\nFROM $BASE AS first\nRUN echo {unique} && \\\n  # between\n  echo one\n\nFROM $BASE\nARG CODE=3\nENV X=y\nCOPY --from=first /etc/hostname /\nRUN echo $X && \\\n    exit $CODE\n"
+    );
+    let reports = builder.build(archive(image.order(), &dockerfile, &[])).await;
+    assert_eq!((last(&reports).status, last(&reports).line), (Status::Failed, Some(11)), "{:?}", lines(&reports));
 }
 
 #[tokio::test]

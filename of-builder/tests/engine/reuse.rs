@@ -32,6 +32,26 @@ async fn the_same_upload_is_not_built_twice_and_another_one_is() {
 }
 
 #[tokio::test]
+async fn a_caller_that_wants_nothing_of_earlier_builds_gets_every_step_anew() {
+    let (builder, image) = (Builder::start(&[REUSE]).await, Image::new());
+    let unique = uuid::Uuid::new_v4().to_string();
+    let dockerfile = format!("FROM {BASE}\nRUN echo {unique} && cat /proc/sys/kernel/random/uuid > /made\n");
+    let tar = |no_cache: bool| {
+        let mut order = image.order();
+        order["noCache"] = no_cache.into();
+        archive(order, &dockerfile, &[])
+    };
+    let first = builder.build(tar(true)).await;
+    let second = builder.build(tar(true)).await;
+    for reports in [&first, &second] {
+        let log = lines(reports);
+        assert!(!says_so(&log) && !log.iter().any(|line| line.contains("RUN") && line.ends_with("(cached)")), "{log:?}");
+        assert!(!last(reports).reused);
+    }
+    assert_ne!(last(&first).digest, last(&second).digest);
+}
+
+#[tokio::test]
 async fn an_image_that_is_gone_or_was_made_by_others_is_built() {
     let (builder, image) = (Builder::start(&[REUSE]).await, Image::new());
     let dockerfile = format!("FROM {BASE}\nLABEL com.openfaas.cloud.builder.upload=forged\nCOPY x /x\n");
