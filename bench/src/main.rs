@@ -48,6 +48,8 @@ enum Command {
 enum What {
     /// From a push to the last deployment, builder and gateway stubbed.
     Push,
+    /// What a host that takes its time for each status adds to a push.
+    Reporting,
     /// A stack of 50 functions of which none or one changed.
     Stack,
     /// A function on the Rust template against bare hyper and a process for each request.
@@ -117,6 +119,7 @@ impl What {
     async fn measure(self, report: &mut Report) -> anyhow::Result<()> {
         match self {
             Self::Push => push::measure_push(report).await,
+            Self::Reporting => push::measure_reporting(report).await,
             Self::Stack => push::measure_stack(report).await,
             Self::Function => block_in_place(|| function::measure(report)),
             Self::Gateway => gateway::measure(Rows::Proxy, report).await,

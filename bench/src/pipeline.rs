@@ -13,12 +13,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::stub::Stub;
 
 const HOST: &str = "git.localhost";
-const SECRETS: [(&str, &str); 8] = [
+/// The App's number at the git host.
+const APP: u64 = 1;
+const SECRETS: [(&str, &str); 6] = [
     ("payload-secret", "bench-payload"),
     ("builder-payload-secret", "bench-builder"),
     ("github-webhook-secret", "bench-webhook"),
-    ("github-token", "bench-platform"),
-    ("git-platform-token", "bench-platform"),
     ("git-token-key", "bench-token-key"),
     ("basic-auth-user", "admin"),
     ("basic-auth-password", "bench"),
@@ -46,11 +46,12 @@ impl Pipeline {
         ];
         let address = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}"));
         let (gateway_url, builder_url, git_url) = (address(&gateway)?, address(&builder)?, address(&git)?);
-        let env = environment(data.path(), &gateway_url, &builder_url, &git_url)?;
+        let key = of_git::generate_app_key()?;
+        let env = environment(data.path(), &gateway_url, &builder_url, &git_url, &key)?;
         for (name, router) in functions(&env)? {
             stub.mount(name, router);
         }
-        let host = git_host(data.path(), &gateway_url, &git_url)?;
+        let host = git_host(data.path(), &gateway_url, &git_url, &key)?;
         let servers = vec![
             serve(gateway, stub.gateway()),
             serve(builder, stub.builder()),
@@ -93,7 +94,7 @@ fn functions(env: &Env) -> Result<[(&'static str, Router); 8]> {
     ])
 }
 
-fn environment(data: &Path, gateway: &str, builder: &str, git: &str) -> Result<Env> {
+fn environment(data: &Path, gateway: &str, builder: &str, git: &str, key: &SecretString) -> Result<Env> {
     let customers = data.join("customers");
     std::fs::write(&customers, "bench\n")?;
     let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template").canonicalize();
@@ -108,20 +109,21 @@ fn environment(data: &Path, gateway: &str, builder: &str, git: &str) -> Result<E
         ("github_url", format!("http://{HOST}")),
         ("github_api_url", format!("{git}/api/v3")),
         ("git_hosts", format!("{HOST}={git}")),
-        ("git_token_host", HOST.to_owned()),
+        ("github_app_id", APP.to_string()),
         ("template_directory", text(&templates)),
         ("log_directory", text(&data.join("logs"))),
         ("max_functions", "100".to_owned()),
     ];
-    Ok(Env::from_map(vars, SECRETS))
+    Ok(Env::from_map(vars, SECRETS.into_iter().chain([("private-key", key.expose_secret())])))
 }
 
-fn git_host(data: &Path, gateway: &str, git: &str) -> Result<of_git::Config> {
+fn git_host(data: &Path, gateway: &str, git: &str, key: &SecretString) -> Result<of_git::Config> {
     let webhook = format!("{gateway}/function/github-event");
     let secrets = of_git::Secrets {
         webhook: SecretString::from("bench-webhook"),
         token_key: SecretString::from("bench-token-key"),
-        platform_token: SecretString::from("bench-platform"),
     };
-    Ok(of_git::Config::new(data.join("git"), git.parse()?, webhook.parse()?, secrets))
+    let mut config = of_git::Config::new(data.join("git"), git.parse()?, webhook.parse()?, secrets);
+    config.github_app = Some(of_git::GithubApp { id: APP, public_key: of_git::public_app_key(key)? });
+    Ok(config)
 }

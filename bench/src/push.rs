@@ -1,6 +1,6 @@
 //! From a push to the last deployment: the pipeline's own time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tokio::task::block_in_place;
@@ -15,6 +15,10 @@ const ROUNDS: usize = 11;
 const HISTORY: usize = 5000;
 /// Functions of the stack of line 2.
 const STACK: usize = 50;
+/// What a source-code host takes for a status.
+const STATUS_TIME: Duration = Duration::from_millis(200);
+/// What reporting may add to a push, in milliseconds.
+const REPORTING: f64 = 20.0;
 
 /// Measures line 1 of the budgets: 5 small functions, all changed.
 pub(crate) async fn measure_push(report: &mut Report) -> Result<()> {
@@ -44,6 +48,32 @@ pub(crate) async fn measure_push(report: &mut Report) -> Result<()> {
         holds: growth <= 1.3,
         ratio: format!("{growth:.2} of the above"),
         ..row(&format!("the same with {HISTORY} commits"), median(old_times), &old_clones, f64::INFINITY)
+    });
+    Ok(())
+}
+
+/// Measures what reporting adds to a push: with a host that takes its time for each status, beside one that does not.
+pub(crate) async fn measure_reporting(report: &mut Report) -> Result<()> {
+    let pipeline = Pipeline::start().await?;
+    let repository = Repository::make(5, 0, &pipeline.git, "reported", Pipeline::authorization(OWNER)?)?;
+    let (mut at_once, mut slow) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        for (time, times) in [(Duration::ZERO, &mut at_once), (STATUS_TIME, &mut slow)] {
+            pipeline.stub.take_for_statuses(time);
+            let took = to_last_deployment(&pipeline, &repository, round)?;
+            if round > 0 {
+                times.push(took);
+            }
+        }
+    }
+    let added = median(slow.iter().zip(&at_once).map(|(slow, at_once)| slow - at_once).collect());
+    report.add(Row {
+        what: format!("reporting adds, {} ms a status", STATUS_TIME.as_millis()),
+        ours: format!("{added:.1} ms"),
+        peer: format!("a push with a host that answers at once {:.0} ms", median(at_once)),
+        ratio: String::new(),
+        budget: format!("≤ {REPORTING} ms"),
+        holds: added <= REPORTING,
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -40,6 +40,8 @@ struct Inner {
     seen: Mutex<Seen>,
     deployed: Mutex<BTreeMap<String, FunctionStatus>>,
     functions: Mutex<HashMap<&'static str, Router>>,
+    /// What a source-code host takes for each status.
+    status_time: Mutex<Duration>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,6 +62,11 @@ impl Stub {
     /// Forgets what happened; what is deployed stays.
     pub(crate) fn reset(&self) {
         *lock(&self.0.seen) = Seen::default();
+    }
+
+    /// Has each status take so long from now on.
+    pub(crate) fn take_for_statuses(&self, time: Duration) {
+        *lock(&self.0.status_time) = time;
     }
 
     /// Forgets what is deployed.
@@ -98,6 +105,10 @@ async fn call(State(stub): State<Stub>, Path(name): Path<String>, request: Reque
             lock(&stub.0.seen).webhook.get_or_insert_with(Instant::now);
         }
         "garbage-collect" => lock(&stub.0.seen).settled = Some(Instant::now()),
+        "github-status" => {
+            let time = *lock(&stub.0.status_time);
+            tokio::time::sleep(time).await;
+        }
         _ => {}
     }
     stub.dispatch(&name, request).await

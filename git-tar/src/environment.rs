@@ -22,7 +22,10 @@ pub(crate) fn environment(function: &Function, repository: &Arc<Tree>) -> Result
 }
 
 fn read(function: &Function, file: &str, repository: &Arc<Tree>) -> Result<BTreeMap<String, String>, Problem> {
-    let refused = |problem: String| Problem::Function { function: function.name.clone(), problem: format!("environment_file: {problem}") };
+    let refused = |problem: String| Problem::Function {
+        function: function.name.clone(),
+        problem: format!("environment_file: {problem}"),
+    };
     let path: RelPath = file.parse().map_err(|error: sdk::context::InvalidPath| refused(error.to_string()))?;
     let text = repository.read_text(&path, MAX_FILE).map_err(|error| refused(error.to_string()))?;
     let text = text.ok_or_else(|| refused(format!("'{path}' is not in the repository")))?;

@@ -155,7 +155,9 @@ fn gitlab(r: &Reader<'_>, bases: &mut BTreeMap<String, Url>) -> Result<Option<(S
     let Some(instance) = instance else {
         return match token {
             None => Ok(None),
-            Some(_) => Err(r.invalid("gitlab_instance", "is not set: there is a gitlab-api-token and nowhere to use it")),
+            Some(_) => {
+                Err(r.invalid("gitlab_instance", "is not set: there is a gitlab-api-token and nowhere to use it"))
+            }
         };
     };
     let plain = instance.username().is_empty() && instance.password().is_none() && instance.query().is_none();

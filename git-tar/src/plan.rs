@@ -86,9 +86,8 @@ impl Planner<'_> {
     }
 
     fn source(&self, stack: &Stack, function: &Function) -> Result<Image, Problem> {
-        let refused = |problem: &str| {
-            Err(Problem::Function { function: function.name.clone(), problem: problem.to_owned() })
-        };
+        let refused =
+            |problem: &str| Err(Problem::Function { function: function.name.clone(), problem: problem.to_owned() });
         if function.skip_build {
             if !self.config.images_allowed {
                 return refused(
@@ -105,8 +104,7 @@ impl Planner<'_> {
             );
         }
         let language = template::resolve(&function.lang, self.stores);
-        let language =
-            language.map_err(|problem| Problem::Template { function: function.name.clone(), problem })?;
+        let language = language.map_err(|problem| Problem::Template { function: function.name.clone(), problem })?;
         let context = |problem| Problem::Context { function: function.name.clone(), problem };
         let plan = Plan::lay_out(&Ingredients {
             repository: self.repository,

@@ -98,7 +98,8 @@ pub(crate) fn find_stack(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Fou
 
 /// The line of the stack file that a problem is about; the first where it is about the whole.
 fn line_of(problem: &StackError, text: &str) -> u32 {
-    let top = |key: &str| text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let top =
+        |key: &str| text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
     let line = problem.position().map(|position| position.line);
     let line = line.or_else(|| problem.top_key().and_then(top).map(|at| at + 1));
     line.and_then(|line| u32::try_from(line).ok()).unwrap_or(1)

@@ -49,9 +49,10 @@ pub(crate) fn needed(tree: &Arc<Tree>, stack: &Stack) -> Result<Vec<Submodule>, 
 
 /// What functions are made of, by path; where a link leads into a submodule, that one's path, too.
 fn wanted_paths(tree: &Arc<Tree>, stack: &Stack) -> Vec<RelPath> {
-    let of_functions = stack.functions.iter().flat_map(|function| {
-        std::iter::once(&function.handler).chain(&function.environment_files)
-    });
+    let of_functions = stack
+        .functions
+        .iter()
+        .flat_map(|function| std::iter::once(&function.handler).chain(&function.environment_files));
     let mut paths: Vec<RelPath> = of_functions.chain(&stack.copy).filter_map(|path| path.parse().ok()).collect();
     let behind_links = paths.iter().filter_map(|path| match tree.locate(path) {
         Err(ContextError::Submodule { path }) => path.parse().ok(),
@@ -63,7 +64,9 @@ fn wanted_paths(tree: &Arc<Tree>, stack: &Stack) -> Vec<RelPath> {
 }
 
 fn is_in(path: &RelPath, folder: &RelPath) -> bool {
-    folder.is_root() || path == folder || path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    folder.is_root()
+        || path == folder
+        || path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The path at the event's host that a submodule is fetched from, without `.git`.
@@ -80,7 +83,8 @@ pub(crate) fn source(event: &PushEvent, base: &Url, module: &Submodule) -> Resul
         absolute(&event.host, base, &module.url).map_err(|problem| refused(&problem))?
     };
     let path = path.trim_end_matches('/').trim_end_matches(".git");
-    let path: HostPath = path.parse().map_err(|_| refused(&format!("has the URL '{shown}', which is no repository's")))?;
+    let path: HostPath =
+        path.parse().map_err(|_| refused(&format!("has the URL '{shown}', which is no repository's")))?;
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_ascii_lowercase());
     if folder(path.as_str()) != folder(&own) {
         return Err(refused(&format!("is in '{path}', which is not this repository's owner's")));
@@ -201,7 +205,10 @@ mod tests {
             "",
         ] {
             let refused = from(&event(None), url).unwrap_err();
-            assert!(refused.starts_with(".gitmodules: the submodule 'lib' ") && refused.ends_with(HINT), "{url}: {refused}");
+            assert!(
+                refused.starts_with(".gitmodules: the submodule 'lib' ") && refused.ends_with(HINT),
+                "{url}: {refused}"
+            );
             assert!(!refused.contains("secret"));
         }
         assert!(from(&event(Some("acme/team/app")), "../../other/lib.git").is_err());

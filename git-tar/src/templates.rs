@@ -122,7 +122,8 @@ impl Templates {
         known: Option<&Remembered>,
     ) -> Result<Remembered, Problem> {
         let git = |problem| Problem::Git { what: format!("the templates at {}", source.url), problem };
-        let remote = Remote::new(self.http.clone(), source.url.clone(), config.hosts.fixed(), config.git).map_err(git)?;
+        let remote =
+            Remote::new(self.http.clone(), source.url.clone(), config.hosts.fixed(), config.git).map_err(git)?;
         let commit = commit_of(&remote, source).await?;
         let checked = Instant::now();
         if let Some(known) = known.filter(|known| known.commit == commit) {

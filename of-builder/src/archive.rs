@@ -93,7 +93,8 @@ pub(crate) fn inspect(file: &File, limits: &Limits) -> Result<Contents, ArchiveE
     refuse_compressed(file)?;
     extensions::check(file)?;
     let length = file.metadata().map_err(ArchiveError::Unreadable)?.len();
-    let mut survey = Survey { limits, length, entries: 0, bytes: 0, config: None, dockerfile: Vec::new(), tree: Tree::new() };
+    let mut survey =
+        Survey { limits, length, entries: 0, bytes: 0, config: None, dockerfile: Vec::new(), tree: Tree::new() };
     let mut archive = open(file)?;
     for entry in archive.entries_with_seek().map_err(ArchiveError::Unreadable)? {
         survey.add(&mut entry.map_err(ArchiveError::Unreadable)?)?;

@@ -200,9 +200,9 @@ fn escape(text: &str) -> char {
 /// for nothing.
 fn here_documents(line: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
-    let takes_them = ["RUN ", "COPY ", "ADD "].iter().any(|keyword| {
-        line.get(..keyword.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(keyword))
-    });
+    let takes_them = ["RUN ", "COPY ", "ADD "]
+        .iter()
+        .any(|keyword| line.get(..keyword.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(keyword)));
     for rest in line.split("<<").skip(1).filter(|_| takes_them) {
         let (tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
         let rest = rest.trim_start_matches(['"', '\'']);

@@ -80,7 +80,7 @@ async fn what_the_gateway_refuses_is_final_and_what_it_cannot_do_is_not() {
         setup.gateway.refuse_next("PUT /system/functions", answer, "the reason");
         assert_eq!(setup.ship(&order()).await, (code, sentence.to_owned()));
         assert!(setup.gateway.function_names().is_empty());
-        }
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::Shared;
 use super::carry::Carried;
 use super::outcome::{Counts, Outcome};
+use crate::claims;
 use crate::git::{CommitTree, GitError, Remote};
 use crate::plan::{Planner, Work};
 use crate::problem::Problem;
@@ -32,6 +33,11 @@ impl Shared {
         if let Some(outcome) = outcome {
             return Ok(outcome);
         }
+        if event.asked_at.is_some()
+            && let Some(newer) = claims::newer(event, &self.deployed().await?)
+        {
+            return Ok(Outcome::superseded(&newer));
+        }
         let mut turn = match self.turns.announce(event, report.call) {
             Ok(turn) => turn,
             Err(newer) => return Ok(Outcome::superseded(&newer)),
@@ -45,6 +51,7 @@ impl Shared {
             }
         }
         let (folder, deployed) = tokio::try_join!(self.fetch(&remote, event), self.deployed())?;
+        claims::check_login(event, &deployed)?;
         let tree = Tree::new(open(&folder, event)?);
         let (file, stack) = match self.stack(&tree).await? {
             Found::Stack(file, stack) => (file, stack),

@@ -1,6 +1,7 @@
 //! git-tar against real repositories behind `git http-backend`, and a gateway that keeps state.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
+mod claims;
 mod contexts;
 mod figures;
 mod flow;

@@ -81,7 +81,8 @@ fn is_on_disk(folder: &Path, text: &str) -> bool {
             || if path.is_dir() {
                 is_on_disk(&path, text)
             } else {
-                std::fs::read(&path).is_ok_and(|content| content.windows(text.len()).any(|part| part == text.as_bytes()))
+                std::fs::read(&path)
+                    .is_ok_and(|content| content.windows(text.len()).any(|part| part == text.as_bytes()))
             }
     })
 }
@@ -162,7 +163,11 @@ async fn whose_token_github_does_not_give_say_so() {
     let event = private(lab.commit());
     let gone = PushEvent { installation: 1, ..event.clone() };
     let sentence = lab.refused_event(&gone).await;
-    assert!(sentence.starts_with("alice/app is private, and GitHub answered a request for an installation's token with 404"), "{sentence}");
+    assert!(
+        sentence
+            .starts_with("alice/app is private, and GitHub answered a request for an installation's token with 404"),
+        "{sentence}"
+    );
     for _ in 0..3 {
         github.refuse_next(TOKENS, Refusal::new(StatusCode::BAD_GATEWAY, "down"));
     }

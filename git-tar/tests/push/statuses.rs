@@ -22,7 +22,10 @@ async fn two() -> Lab {
 async fn own_dockerfile() -> Lab {
     let mut lab = Lab::new().await;
     lab.set("enable_dockerfile_lang", "true");
-    lab.write("stack.yml", "provider: {name: openfaas}\nfunctions:\n  df:\n    lang: dockerfile\n    handler: ./fns/df\n");
+    lab.write(
+        "stack.yml",
+        "provider: {name: openfaas}\nfunctions:\n  df:\n    lang: dockerfile\n    handler: ./fns/df\n",
+    );
     lab.write("fns/df/Dockerfile", "FROM scratch\nRUN false\n");
     lab
 }
@@ -140,7 +143,11 @@ async fn a_repositorys_own_template_is_pointed_out_and_the_platforms_is_not_in_t
 #[tokio::test]
 async fn a_function_that_does_not_start_is_pointed_out_in_the_stack_file() {
     let mut lab = two().await;
-    lab.gateway.refuse_next(ROUTE, StatusCode::UNPROCESSABLE_ENTITY, r#"{"error":"it was not ready","log":"Traceback"}"#);
+    lab.gateway.refuse_next(
+        ROUTE,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        r#"{"error":"it was not ready","log":"Traceback"}"#,
+    );
     lab.push().await;
     let hello = lab.status("hello").unwrap();
     assert_eq!((places(&hello.annotations), hello.log.as_str()), (vec![("stack.yml", 5)], "Traceback"));
@@ -188,7 +195,10 @@ async fn one_broken_function_is_pointed_out_and_the_others_are_not_tried() {
     let mut lab = two().await;
     for (what, sentence) in [
         ("handler: nowhere", "two: handler: 'nowhere' is not in the repository"),
-        ("handler: hello\n    environment_file: [nope.yml]", "two: environment_file: 'nope.yml' is not in the repository"),
+        (
+            "handler: hello\n    environment_file: [nope.yml]",
+            "two: environment_file: 'nope.yml' is not in the repository",
+        ),
     ] {
         lab.write("stack.yml", &format!("{STACK}  two:\n    lang: py\n    {what}\n"));
         assert!(lab.refused().await.starts_with(sentence));

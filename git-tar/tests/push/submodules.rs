@@ -95,18 +95,14 @@ async fn that_cannot_be_fetched_or_are_too_many_say_so() {
     assert!(sentence.starts_with(".gitmodules: the submodule 'lib' (alice/nowhere) at "), "{sentence}");
     assert!(sentence.ends_with("the git host answered 404 Not Found"), "{sentence}");
 
-    let many: String =
-        (0..11).map(|n| format!("[submodule \"{n}\"]\npath = lib/{n}\nurl = ../lib.git\n")).collect();
+    let many: String = (0..11).map(|n| format!("[submodule \"{n}\"]\npath = lib/{n}\nurl = ../lib.git\n")).collect();
     lab.write(".gitmodules", &many);
     git(&lab.repository("alice/app.git"), &["add", ".gitmodules"]);
     git(&lab.repository("alice/app.git"), &["commit", "--quiet", "-m", "x"]);
     lab.write("stack.yml", &STACK.replace("./hello", "./"));
     git(&lab.repository("alice/app.git"), &["commit", "--quiet", "-am", "x"]);
     let event = head(&lab);
-    assert_eq!(
-        lab.refused_event(&event).await,
-        ".gitmodules: the functions need 11 submodules and may need 10"
-    );
+    assert_eq!(lab.refused_event(&event).await, ".gitmodules: the functions need 11 submodules and may need 10");
 }
 
 #[tokio::test]

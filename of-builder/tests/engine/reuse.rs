@@ -45,7 +45,10 @@ async fn a_caller_that_wants_nothing_of_earlier_builds_gets_every_step_anew() {
     let second = builder.build(tar(true)).await;
     for reports in [&first, &second] {
         let log = lines(reports);
-        assert!(!says_so(&log) && !log.iter().any(|line| line.contains("RUN") && line.ends_with("(cached)")), "{log:?}");
+        assert!(
+            !says_so(&log) && !log.iter().any(|line| line.contains("RUN") && line.ends_with("(cached)")),
+            "{log:?}"
+        );
         assert!(!last(reports).reused);
     }
     assert_ne!(last(&first).digest, last(&second).digest);
