@@ -31,7 +31,7 @@ const FUNCTIONS: [&str; 20] = [
 ];
 
 /// Secrets of the platform that are kept where tenants' secrets are.
-const SECRETS: [&str; 24] = [
+const SECRETS: [&str; 25] = [
     "aws-ecr-createrepo-credentials",
     "basic-auth-password",
     "basic-auth-user",
@@ -44,6 +44,7 @@ const SECRETS: [&str; 24] = [
     "github-webhook-secret-next",
     "gitlab-api-token",
     "gitlab-webhook-secret",
+    "gitlab-webhook-secret-next",
     "jwt-private-key",
     "jwt-public-key",
     "of-client-secret",
