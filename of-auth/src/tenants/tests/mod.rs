@@ -131,6 +131,17 @@ async fn nobody_inherits_a_login_that_was_given_up() {
 }
 
 #[tokio::test]
+async fn an_account_on_the_list_is_the_only_one_that_comes_in_from_the_first_day_on() {
+    let installation = Installation::new("alice github.com/42\nacme github.com/7\n");
+    let tenants = installation.start().await;
+    for stranger in [person(66, "alice"), member(43, "bob", &[(77, "acme", Role::Owner)])] {
+        assert!(matches!(tenants.admit(stranger).await.unwrap_err(), NotAdmitted::NotListed { .. }));
+    }
+    tenants.admit(person(42, "alice")).await.unwrap();
+    tenants.admit(member(43, "bob", &[(7, "acme", Role::Member)])).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_leaves_the_list_is_out() {
     let installation = Installation::new("alice\nbob\n");
     let tenants = installation.start().await;
