@@ -13,6 +13,8 @@ use crate::trail::Trail;
 
 /// Longer messages are cut, in characters.
 const MAX_MESSAGE: usize = 4000;
+/// Longer names, numbers and ids are cut, in characters.
+const MAX_NAME: usize = 200;
 
 #[derive(Clone)]
 pub(crate) struct App {
@@ -45,9 +47,7 @@ pub(crate) async fn receive(
     State(app): State<App>,
     Signed { message: mut event, .. }: Signed<AuditEvent>,
 ) -> Result<&'static str, Failure> {
-    if let Some((end, _)) = event.message.char_indices().nth(MAX_MESSAGE) {
-        event.message.truncate(end);
-    }
+    make_plain(&mut event);
     log(&event);
     if let Some(trail) = &app.trail {
         write(trail, &event).await?;
@@ -58,6 +58,24 @@ pub(crate) async fn receive(
         tracing::warn!(call_id = event.call_id, error = chain(&error), "The audit event did not reach Slack");
     }
     Ok("recorded\n")
+}
+
+/// Some of an event's text is a stranger's. None of it may look like another line, or be without end.
+fn make_plain(event: &mut AuditEvent) {
+    let plain = |text: &mut String, max: usize| {
+        *text = text.chars().map(|c| if is_plain(c) { c } else { ' ' }).take(max).collect();
+    };
+    plain(&mut event.message, MAX_MESSAGE);
+    let AuditEvent { source, owner, repo, sha, actor, call_id, message: _ } = event;
+    for name in [source, owner, repo, sha, actor, call_id] {
+        plain(name, MAX_NAME);
+    }
+}
+
+/// No line feeds and other control characters, no line separators, and nothing that turns the order of what is read.
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn log(event: &AuditEvent) {
@@ -79,4 +97,25 @@ async fn write(trail: &Trail, event: &AuditEvent) -> Result<(), Failure> {
     let line = Line { time: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true), event };
     let line = serde_json::to_vec(&line).map_err(|error| failed().because(error))?;
     trail.append(line).await.map_err(|error| failed().because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_stays_one_line_and_has_an_end() {
+        let mut event = AuditEvent {
+            message: "deleted\r\n[github-event] alice/hello: deployed\u{2028}\u{202e}x".to_owned(),
+            actor: "a\u{7}b".repeat(1000),
+            ..AuditEvent::default()
+        };
+        make_plain(&mut event);
+        assert_eq!(event.message, "deleted  [github-event] alice/hello: deployed  x");
+        assert_eq!(event.actor.len(), MAX_NAME);
+        assert!(event.actor.starts_with("a ba b"));
+        let mut long = AuditEvent { message: "ä".repeat(10_000), ..AuditEvent::default() };
+        make_plain(&mut long);
+        assert_eq!(long.message.chars().count(), MAX_MESSAGE);
+    }
 }

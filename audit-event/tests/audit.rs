@@ -1,13 +1,15 @@
 //! Events against the whole function, with a Slack that keeps what it is sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use sdk::audit::AuditEvent;
 use sdk::fake_gateway::{FakeGateway, PAYLOAD_SECRET};
+use sdk::signing::Key;
 use tower::ServiceExt;
 
 #[derive(Clone, Default)]
@@ -62,7 +64,9 @@ async fn an_event_reaches_slack_escaped_and_the_file() {
     let path = folder.path().join("audit.jsonl");
     let router = function(&[("slack_url", &url), ("audit_file", path.to_str().unwrap())]);
     assert_eq!(send(&router, &event()).await, StatusCode::OK);
-    assert_eq!(*slack.posts.lock().unwrap(), [r#"{"text":"[buildshiprun] alice/hello: deployed &lt;b&gt;"}"#]);
+    let post: serde_json::Value = serde_json::from_str(&slack.posts.lock().unwrap()[0]).unwrap();
+    assert_eq!(post["text"], "[buildshiprun] alice/hello: deployed &lt;b&gt;");
+    assert_eq!((&post["mrkdwn"], &post["unfurl_links"]), (&false.into(), &false.into()));
     let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(line["message"], "deployed <b>");
     assert_eq!(line["call_id"], "call-1");
@@ -85,12 +89,38 @@ async fn an_event_that_cannot_be_written_is_brought_again_by_the_queue() {
 }
 
 #[tokio::test]
-async fn an_unsigned_event_is_refused() {
+async fn s44_only_events_that_are_signed_for_the_trail_and_not_too_old_get_into_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let router = function(&[("audit_file", path.to_str().unwrap())]);
-    let unsigned = http::Request::post("/").body(serde_json::to_string(&event()).unwrap()).unwrap();
-    assert_eq!(router.oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let body = serde_json::to_string(&event()).unwrap();
+    let key = |secret: &str, function: &str| Key::derive(&secret.into(), function);
+    let minute = Duration::from_secs(60);
+    let sign = |key: Key, lifetime| key.sign(&Method::POST, body.as_bytes(), lifetime).to_vec();
+    let right = sign(key(PAYLOAD_SECRET, "audit-event"), minute);
+    let mut later = right.clone();
+    later[0].1 = "99999999999".to_owned();
+    let over = sign(key(PAYLOAD_SECRET, "audit-event"), Duration::ZERO);
+    let expires: u64 = over[0].1.parse().unwrap();
+    while std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() <= expires {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let refused = [
+        ("no signature", Vec::new(), body.clone()),
+        ("another secret", sign(key("other", "audit-event"), minute), body.clone()),
+        ("another function's key", sign(key(PAYLOAD_SECRET, "git-tar"), minute), body.clone()),
+        ("another event", right.clone(), body.replace("deployed", "deleted")),
+        ("another expiry", later, body.clone()),
+        ("too late", over, body.clone()),
+    ];
+    for (what, headers, body) in refused {
+        let mut request = http::Request::post("/");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = router.clone().oneshot(request.body(axum::body::Body::from(body)).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{what}");
+    }
     assert_eq!(std::fs::read_to_string(path).unwrap(), "");
 }
 

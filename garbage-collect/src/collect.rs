@@ -97,15 +97,18 @@ pub(crate) async fn receive(
         return Err(Failure::bad_request("former_owners needs a repository and its repo_id"));
     }
     let deadline = Instant::now() + app.collect_timeout;
-    let functions = app
-        .gateway
-        .list()
-        .await
-        .map_err(|error| Failure::upstream("the gateway does not say which functions there are").because(error))?;
+    let trail = Trail { auditor: &app.auditor, request: &request, call: &call };
+    let functions = match app.gateway.list().await {
+        Ok(functions) => functions,
+        Err(error) => {
+            let failure = Failure::upstream("the gateway does not say which functions there are").because(error);
+            trail.nothing(failure.public()).await;
+            return Err(failure);
+        }
+    };
     let garbage = Garbage::of(&request);
     let names = functions.into_iter().filter(|function| garbage.includes(function)).map(|function| function.name);
     let names: Vec<_> = names.collect();
-    let trail = Trail { auditor: &app.auditor, request: &request, call: &call };
     // Before the first goes: whatever happens then, the trail names every function that is gone.
     trail.deleting(&names).await;
     let ends = names.into_iter().map(|name| async {

@@ -30,19 +30,28 @@ impl Trail<'_> {
         self.tell("could not be deleted yet", names).await;
     }
 
+    /// Nothing was deleted.
+    pub(crate) async fn nothing(&self, why: &str) {
+        self.line(format!("nothing was deleted: {why}")).await;
+    }
+
     async fn tell(&self, what: &str, names: &[String]) {
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.sort_unstable();
         for names in names.chunks(NAMES_IN_LINE) {
-            let event = AuditEvent {
-                message: format!("{what}: {}", names.join(", ")),
-                owner: self.request.owner.to_string(),
-                repo: self.request.repo.to_string(),
-                sha: self.request.sha.as_ref().map(ToString::to_string).unwrap_or_default(),
-                actor: self.request.actor.clone(),
-                ..AuditEvent::default()
-            };
-            self.auditor.send(event, self.call).await;
+            self.line(format!("{what}: {}", names.join(", "))).await;
         }
+    }
+
+    async fn line(&self, message: String) {
+        let event = AuditEvent {
+            message,
+            owner: self.request.owner.to_string(),
+            repo: self.request.repo.to_string(),
+            sha: self.request.sha.as_ref().map(ToString::to_string).unwrap_or_default(),
+            actor: self.request.actor.clone(),
+            ..AuditEvent::default()
+        };
+        self.auditor.send(event, self.call).await;
     }
 }

@@ -134,6 +134,8 @@ async fn a_gateway_that_does_not_list_deletes_nothing() {
     setup.gateway.refuse_next("GET /system/functions", StatusCode::OK, "<html>");
     assert_eq!(setup.collect(&request("hello", &[])).await.0, StatusCode::BAD_GATEWAY);
     assert_eq!(setup.gateway.function_names(), ["alice-a"]);
+    let why = "nothing was deleted: the gateway does not say which functions there are";
+    assert_eq!(setup.audits()[0].message, why);
 }
 
 #[tokio::test]

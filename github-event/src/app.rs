@@ -61,7 +61,7 @@ impl App {
             return Ok((StatusCode::OK, "pong".to_owned()));
         }
         let sentence = match payload::read(kind, &body, &self.config.source)? {
-            Order::Deploy(event) => self.deploy(&event, delivery.call()).await?,
+            Order::Deploy(event) => self.deploy(event, delivery.call()).await?,
             Order::Collect(collection) => self.collect(collection, delivery).await?,
             Order::Note(note) => self.note(note, delivery.call()).await,
             Order::Ignore(sentence) => sentence,
@@ -69,16 +69,16 @@ impl App {
         Ok((StatusCode::ACCEPTED, sentence))
     }
 
-    async fn deploy(&self, event: &PushEvent, call: &CallId) -> Result<String, Refusal> {
+    async fn deploy(&self, event: Box<PushEvent>, call: &CallId) -> Result<String, Refusal> {
         if reserved::is_login(&event.owner) {
-            return Err(Refusal::Reserved(event.owner.clone()));
+            return Err(Refusal::Reserved(event));
         }
         match self.config.customers.admits(&event.owner, &event.owner_id()) {
             Admission::Admitted => {}
-            Admission::Unknown => return Err(Refusal::UnknownTenant(event.owner.clone())),
-            Admission::OtherAccount => return Err(Refusal::OtherAccount(event.owner.clone())),
+            Admission::Unknown => return Err(Refusal::UnknownTenant(event)),
+            Admission::OtherAccount => return Err(Refusal::OtherAccount(event)),
         }
-        self.config.functions.enqueue("github-push", event, call).await.map_err(Refusal::Queue)?;
+        self.config.functions.enqueue("github-push", &event, call).await.map_err(Refusal::Queue)?;
         tracing::info!(call_id = %call, owner = %event.owner, repo = %event.repo, sha = %event.sha, branch = event.branch, "push accepted");
         Ok(format!("{} {} {}: queued", event.repo_path(), event.branch, event.sha.short()))
     }

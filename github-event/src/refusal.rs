@@ -1,7 +1,9 @@
 //! Why a webhook is not acted on, and what its sender is told.
 
 use http::StatusCode;
+use sdk::audit::AuditEvent;
 use sdk::call::CallError;
+use sdk::event::PushEvent;
 use sdk::id::Owner;
 use sdk::webhook::{Malformed, Refused, Unread};
 
@@ -19,12 +21,12 @@ pub(crate) enum Refusal {
     NoEvent,
     #[error("the webhook is not understood: {0}")]
     Malformed(#[from] Malformed),
-    #[error("'{0}' is a name of the platform and cannot deploy here")]
-    Reserved(Owner),
-    #[error("'{0}' is not on the tenant list: ask the operator of this platform")]
-    UnknownTenant(Owner),
-    #[error("'{0}' is another account's name on the tenant list: ask the operator of this platform")]
-    OtherAccount(Owner),
+    #[error("'{}' is a name of the platform and cannot deploy here", .0.owner)]
+    Reserved(Box<PushEvent>),
+    #[error("'{}' is not on the tenant list: ask the operator of this platform", .0.owner)]
+    UnknownTenant(Box<PushEvent>),
+    #[error("'{}' is another account's name on the tenant list: ask the operator of this platform", .0.owner)]
+    OtherAccount(Box<PushEvent>),
     #[error("the webhook could not be queued: send it again in a minute")]
     Queue(#[source] CallError),
 }
@@ -41,8 +43,19 @@ impl Refused for Refusal {
     }
 
     fn owner(&self) -> Option<&Owner> {
+        self.event().map(|event| &event.owner)
+    }
+
+    fn about(&self) -> AuditEvent {
+        self.event().map(AuditEvent::about).unwrap_or_default()
+    }
+}
+
+impl Refusal {
+    /// What would have been deployed; the signature proves whose it is.
+    fn event(&self) -> Option<&PushEvent> {
         match self {
-            Self::Reserved(owner) | Self::UnknownTenant(owner) | Self::OtherAccount(owner) => Some(owner),
+            Self::Reserved(event) | Self::UnknownTenant(event) | Self::OtherAccount(event) => Some(event),
             _ => None,
         }
     }

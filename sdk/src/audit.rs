@@ -32,6 +32,19 @@ pub struct AuditEvent {
     pub call_id: String,
 }
 
+impl AuditEvent {
+    /// Whose a push is, and by whom; without a message.
+    pub fn about(event: &PushEvent) -> Self {
+        Self {
+            owner: event.owner.to_string(),
+            repo: event.repo.to_string(),
+            sha: event.sha.to_string(),
+            actor: event.pusher.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Sends audit events for one function. A lost event never fails the work itself: it is logged.
 #[derive(Debug, Clone)]
 pub struct Auditor {
@@ -47,15 +60,7 @@ impl Auditor {
 
     /// Reports something about a push.
     pub async fn push(&self, event: &PushEvent, message: impl Into<String>, call: &CallId) {
-        let line = AuditEvent {
-            message: message.into(),
-            owner: event.owner.to_string(),
-            repo: event.repo.to_string(),
-            sha: event.sha.to_string(),
-            actor: event.pusher.clone(),
-            ..AuditEvent::default()
-        };
-        self.send(line, call).await;
+        self.send(AuditEvent { message: message.into(), ..AuditEvent::about(event) }, call).await;
     }
 
     /// Reports anything; `source` and `call_id` are filled in.

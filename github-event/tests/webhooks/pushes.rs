@@ -78,7 +78,9 @@ async fn strangers_and_reserved_names_are_refused_and_audited() {
     let (status, text) = setup.send(signed("push", &mallory, "now"), mallory.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(text, "'mallory' is not on the tenant list: ask the operator of this platform\n");
-    assert_eq!(setup.first_audit().await.owner, "mallory");
+    let audit = setup.first_audit().await;
+    assert_eq!((audit.owner.as_str(), audit.repo.as_str(), audit.sha.len()), ("mallory", "Hello-World", 40));
+    assert_eq!((audit.actor.as_str(), audit.call_id.as_str()), ("Codertocat", DELIVERY));
     let git = PUSH.replace("\"login\": \"Codertocat\"", "\"login\": \"git\"");
     let (status, text) = setup.send(signed("push", &git, "now"), git.clone()).await;
     assert_eq!(

@@ -21,6 +21,12 @@ pub trait Refused: std::error::Error {
 
     /// The owner, where it is proven who that is.
     fn owner(&self) -> Option<&Owner>;
+
+    /// What the audit trail hears of whose it is and by whom; the message is put in.
+    fn about(&self) -> AuditEvent {
+        let owner = self.owner().map(ToString::to_string).unwrap_or_default();
+        AuditEvent { owner, ..AuditEvent::default() }
+    }
 }
 
 /// Answers refusals, and reports as many of them as its quota allows.
@@ -53,8 +59,7 @@ impl Refusals {
         if suppressed > 0 {
             message.push_str(&format!(" (and {suppressed} refusals before this one)"));
         }
-        let owner = refusal.owner().map(ToString::to_string).unwrap_or_default();
-        let event = AuditEvent { message, owner, ..AuditEvent::default() };
+        let event = AuditEvent { message, ..refusal.about() };
         let auditor = self.auditor.clone();
         tokio::spawn(async move { auditor.send(event, &call).await });
     }
