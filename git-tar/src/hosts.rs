@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use github_app::{App, GithubError, Permission, Scope};
+use gitlab_api::Instance;
 use http::StatusCode;
 use sdk::event::{PushEvent, Scm};
 use sdk::{Invalid, Reader};
@@ -150,19 +151,20 @@ fn app(r: &Reader<'_>) -> Result<Option<(String, App)>, Invalid> {
 
 /// GitLab's host, which is one of the bases from now on, and the token for it.
 fn gitlab(r: &Reader<'_>, bases: &mut BTreeMap<String, Url>) -> Result<Option<(String, SecretString)>, Invalid> {
-    let instance: Option<Url> = r.optional("gitlab_instance")?;
     let token = r.optional_secret("gitlab-api-token");
-    let Some(instance) = instance else {
+    if r.optional::<String>("gitlab_instance")?.is_none() {
         return match token {
             None => Ok(None),
             Some(_) => {
                 Err(r.invalid("gitlab_instance", "is not set: there is a gitlab-api-token and nowhere to use it"))
             }
         };
-    };
-    let plain = instance.username().is_empty() && instance.password().is_none() && instance.query().is_none();
-    let host = instance.host_str().filter(|_| plain && matches!(instance.scheme(), "http" | "https"));
-    let host = host.ok_or_else(|| r.invalid("gitlab_instance", "is not of the form https://host"))?.to_owned();
-    bases.entry(host.to_ascii_lowercase()).or_insert(instance);
+    }
+    let instance = Instance::read(r)?;
+    let base: Url =
+        instance.page("").parse().map_err(|_| r.invalid("gitlab_instance", "is not of the form https://host"))?;
+    let host = instance.host().to_owned();
+    // The token goes to the instance: whatever git_hosts says of that name, it is meant here.
+    bases.insert(host.to_ascii_lowercase(), base);
     Ok(token.map(|token| (host, token)))
 }

@@ -67,7 +67,7 @@ impl<'a> Report<'a> {
     /// The stack file is read: these functions are to be deployed.
     pub(crate) fn expect(&self, file: &str, stack: &Stack) {
         let row = |function: &sdk::stack::Function| Row {
-            state: state(&function.name, State::Queued, "waits"),
+            state: FunctionState::new(&function.name, State::Queued, "waits"),
             line: u32::try_from(function.position.line).unwrap_or(u32::MAX),
             began: None,
         };
@@ -106,7 +106,7 @@ impl<'a> Report<'a> {
 
     /// Work on a function begins.
     pub(crate) fn begin(&self, function: &FunctionName, title: &str) {
-        self.board().put(state(function, State::InProgress, title), Some(Instant::now()));
+        self.board().put(FunctionState::new(function, State::InProgress, title), Some(Instant::now()));
         self.reporter.report(Status::new(self.event, function.as_str(), State::InProgress, title));
     }
 
@@ -122,14 +122,14 @@ impl<'a> Report<'a> {
     }
 
     fn succeed(&self, function: &FunctionName, title: &str, url: String) {
-        let row = FunctionState { url: Some(url.clone()), ..state(function, State::Success, title) };
+        let row = FunctionState { url: Some(url.clone()), ..FunctionState::new(function, State::Success, title) };
         self.board().put(row, None);
         self.reporter.report(Status::new(self.event, function.as_str(), State::Success, title).with_url(url));
     }
 
     /// A function ended otherwise.
     pub(crate) fn end(&self, function: &FunctionName, how: State, title: &str, detail: Detail) {
-        self.board().put(state(function, how, title), None);
+        self.board().put(FunctionState::new(function, how, title), None);
         let status = Status::new(self.event, function.as_str(), how, title);
         self.reporter.report(status.with_log(&detail.log).with_annotations(detail.annotations));
     }
@@ -163,7 +163,7 @@ impl<'a> Report<'a> {
             match has_begun {
                 true => self.end(&function, begun, begun_title, Detail::default()),
                 // Nobody was told that it would come: a line in the stack's table will do.
-                false => self.board().put(state(&function, State::Neutral, waiting_title), None),
+                false => self.board().put(FunctionState::new(&function, State::Neutral, waiting_title), None),
             }
         }
     }
@@ -207,6 +207,5 @@ impl Board {
     }
 }
 
-fn state(name: &FunctionName, state: State, title: &str) -> FunctionState {
-    FunctionState { name: name.clone(), state, title: title.to_owned(), millis: None, url: None }
-}
+#[cfg(test)]
+mod tests;

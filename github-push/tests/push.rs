@@ -97,10 +97,26 @@ async fn the_operators_build_branch_wins_over_the_default() {
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_take_the_push_is_worth_another_try() {
+async fn a_commit_that_was_asked_for_by_itself_passes_whatever_its_branch() {
+    let (gateway, router) = setup(&[("build_branch", "live")]).await;
+    let pinned = PushEvent { pinned: true, ..push("feature/x") };
+    assert_eq!(send(&gateway, &router, &pinned).await.0, StatusCode::ACCEPTED);
+    assert_eq!(gateway.messages("git-tar")[0].read::<PushEvent>(), pinned);
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_take_the_push_is_worth_another_try_and_leaves_no_status_pending() {
     let (gateway, router) = setup(&[]).await;
     gateway.refuse_next("POST /async-function/git-tar", StatusCode::INSUFFICIENT_STORAGE, "disk full");
     assert_eq!(send(&gateway, &router, &push("main")).await.0, StatusCode::BAD_GATEWAY);
+    let last = statuses(&gateway).pop().unwrap();
+    assert_eq!(last.state, State::Failure);
+    assert_eq!(last.title, "the push could not be queued for git-tar; it will be tried again");
+    let audit: AuditEvent = gateway.messages("audit-event").last().unwrap().read();
+    assert_eq!(audit.message, "the push could not be queued for git-tar");
+    let told = (audit.owner.as_str(), audit.repo.as_str(), audit.sha.as_str(), audit.actor.as_str());
+    assert_eq!(told, ("alice", "hello", push("main").sha.as_str(), "alice"));
+    assert_eq!(audit.call_id, "call-1");
     assert_eq!(send(&gateway, &router, &push("main")).await.0, StatusCode::ACCEPTED);
 }
 
@@ -120,4 +136,47 @@ async fn unsigned_messages_and_those_for_others_are_refused() {
     let for_another = gateway.signed("git-tar", &push("main"), "call-1");
     assert_eq!(router.oneshot(for_another).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert!(gateway.messages("git-tar").is_empty());
+}
+
+/// A status function that does not answer until it is let go.
+async fn held_up(gateway: &FakeGateway) -> (String, std::sync::Arc<tokio::sync::Semaphore>) {
+    let leave = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let inner = gateway.vars(&[])[0].1.clone();
+    let wait = std::sync::Arc::clone(&leave);
+    let pass = async move |request: axum::extract::Request| {
+        if request.uri().path() == "/function/github-status" {
+            wait.acquire().await.unwrap().forget();
+        }
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let url = format!("{}{}", inner.trim_end_matches('/'), head.uri.path());
+        let mut onward = sdk::http::client().request(head.method, url).body(body);
+        for (name, value) in head.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length"))
+        {
+            onward = onward.header(name, value);
+        }
+        onward.send().await.unwrap().status()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let routes = Router::new().fallback(pass);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, leave)
+}
+
+#[tokio::test]
+async fn a_host_that_is_slow_with_statuses_does_not_hold_up_the_push() {
+    let gateway = FakeGateway::start().await;
+    let (url, leave) = held_up(&gateway).await;
+    let env = sdk::Env::from_map([("gateway_url", url)], gateway.secrets(&[]));
+    let router = github_push::router(&env).unwrap();
+    let sent = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { send(&gateway, &router, &push("main")).await.0 }
+    });
+    gateway.messages_when("git-tar", |messages| !messages.is_empty()).await;
+    assert!(statuses(&gateway).is_empty(), "the status is still on its way");
+    leave.add_permits(10);
+    assert_eq!(sent.await.unwrap(), StatusCode::ACCEPTED);
+    assert_eq!(statuses(&gateway)[0].state, State::Queued);
 }

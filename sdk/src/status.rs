@@ -1,7 +1,9 @@
 //! What the author of a push gets to see: one status for the stack and one for each function.
 
+mod known;
 mod order;
 mod reporter;
+mod target;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,13 +12,17 @@ use serde::{Deserialize, Serialize};
 use crate::event::{PushEvent, Scm};
 use crate::id::{CommitSha, FunctionName, Owner, RepoName};
 
+pub use known::{Known, Place};
 pub use order::{Order, Turn};
 pub use reporter::Reporter;
+pub use target::{Targets, is_link};
 
 /// The context of the status that stands for the whole push.
 pub const STACK_CONTEXT: &str = "stack-deploy";
 /// More annotations than these are not passed on: GitHub takes 50 at a time.
 const MAX_ANNOTATIONS: usize = 50;
+/// Longer remarks are cut, in characters.
+const MAX_REMARK: usize = 4_000;
 /// Longer titles are cut, in characters.
 const MAX_TITLE: usize = 300;
 /// Longer logs lose their beginning, in bytes: GitHub takes 65,535 characters.
@@ -121,6 +127,13 @@ pub struct FunctionState {
     pub url: Option<String>,
 }
 
+impl FunctionState {
+    /// How far a function got, without a time and an address.
+    pub fn new(name: &FunctionName, state: State, title: impl AsRef<str>) -> Self {
+        Self { name: name.clone(), state, title: one_line(title.as_ref()), millis: None, url: None }
+    }
+}
+
 impl Status {
     /// A status of the event's commit.
     pub fn new(event: &PushEvent, context: impl Into<String>, state: State, title: impl AsRef<str>) -> Self {
@@ -154,11 +167,12 @@ impl Status {
         self
     }
 
-    /// Adds remarks on lines, as many as a host takes.
+    /// Adds remarks on lines, as many and as long as a host takes.
     #[must_use]
     pub fn with_annotations(mut self, annotations: impl IntoIterator<Item = Annotation>) -> Self {
-        self.annotations.extend(annotations);
-        self.annotations.truncate(MAX_ANNOTATIONS);
+        let room = MAX_ANNOTATIONS.saturating_sub(self.annotations.len());
+        let bounded = |remark: Annotation| Annotation { message: bounded(&remark.message), ..remark };
+        self.annotations.extend(annotations.into_iter().take(room).map(bounded));
         self
     }
 
@@ -192,6 +206,12 @@ fn one_line(text: &str) -> String {
     }
 }
 
+/// Text of a few lines, without other control characters and not too long.
+fn bounded(text: &str) -> String {
+    let plain = |c: &char| *c == '\n' || !c.is_control();
+    text.trim().chars().filter(plain).take(MAX_REMARK).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +223,17 @@ mod tests {
             "default_branch": "main", "sha": "a".repeat(40), "html_url": "", "installation": 0, "pusher": "a",
         }));
         Status::new(&event.unwrap(), context, state, "x")
+    }
+
+    #[test]
+    fn remarks_are_so_many_and_so_long_as_a_host_takes() {
+        let remark =
+            Annotation { path: "a".to_owned(), line: 1, message: format!("\u{1b}[1mä\n{}", "x".repeat(9_000)) };
+        let status = status("greet", State::Failure).with_annotations(vec![remark.clone(); 49]);
+        let status = status.with_annotations(vec![remark; 9]);
+        assert_eq!(status.annotations.len(), MAX_ANNOTATIONS);
+        let message = &status.annotations[0].message;
+        assert!(message.starts_with("[1mä\nx") && message.chars().count() == MAX_REMARK);
     }
 
     #[test]

@@ -153,6 +153,9 @@ impl Lab {
         let audits = self.gateway.messages("audit-event");
         let audit: serde_json::Value = audits.last().expect("an audit line").read();
         assert_eq!(audit["message"], answer.as_str());
+        let told = ["source", "owner", "repo", "sha", "actor", "call_id"].map(|field| audit[field].as_str());
+        let (owner, repo, sha) = (event.owner.as_str(), event.repo.as_str(), event.sha.as_str());
+        assert_eq!(told, ["git-tar", owner, repo, sha, "alice", "call-1"].map(Some));
         assert_eq!(self.gateway.messages("buildshiprun").len(), before);
         assert!(self.gateway.messages("garbage-collect").is_empty());
         self.nothing_left();

@@ -106,7 +106,7 @@ async fn a_failing_line_of_an_own_dockerfile_is_pointed_out_with_the_logs_end() 
     assert_eq!((function.state, function.title.as_str()), (State::Failure, reason));
     assert_eq!(function.log, "[2/2] RUN false\n  no luck");
     let expected = Annotation { path: "fns/df/Dockerfile".to_owned(), line: 2, message: reason.to_owned() };
-    assert_eq!(function.annotations, [expected.clone()]);
+    assert_eq!(function.annotations, std::slice::from_ref(&expected));
     let stack = lab.status("stack-deploy").unwrap();
     assert_eq!((stack.state, stack.annotations.as_slice()), (State::Failure, [expected].as_slice()));
     assert_eq!(table(&stack), [("df", State::Failure, reason)]);
