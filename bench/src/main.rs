@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod burst;
 mod child;
 mod function;
 mod gateway;
@@ -70,6 +71,8 @@ enum What {
     Idle,
     /// Webhooks taken, beside a mere signature check.
     Webhooks,
+    /// A burst of pushes, from the webhook to the deployment.
+    Burst,
     /// The router with its check on every request, beside nginx without one and with `auth_request`.
     Router,
 }
@@ -130,6 +133,7 @@ impl What {
             Self::Rolling => gateway::measure(Rows::Rolling, report).await,
             Self::Idle => block_in_place(|| idle::measure(report)),
             Self::Router => block_in_place(|| router::measure(report)),
+            Self::Burst => burst::measure(report).await,
             Self::Webhooks => block_in_place(|| webhooks::measure(report)),
         }
     }

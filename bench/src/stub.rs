@@ -21,6 +21,8 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 pub(crate) struct Seen {
     /// When the webhook arrived.
     pub(crate) webhook: Option<Instant>,
+    /// When the host had taken the first status: from then on it can be seen.
+    pub(crate) pending: Option<Instant>,
     /// When the last function was deployed.
     pub(crate) deployed: Option<Instant>,
     /// When the garbage collection was called for: all functions are settled by then.
@@ -111,7 +113,11 @@ async fn call(State(stub): State<Stub>, Path(name): Path<String>, request: Reque
         }
         _ => {}
     }
-    stub.dispatch(&name, request).await
+    let answer = stub.dispatch(&name, request).await;
+    if name == "github-status" && answer.status().is_success() {
+        lock(&stub.0.seen).pending.get_or_insert_with(Instant::now);
+    }
+    answer
 }
 
 /// The queue hands a message on at once, and no more.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use sdk::failure::chain;
 use sdk::id::{CommitSha, RepoPath};
 use tokio::sync::watch;
@@ -12,8 +11,7 @@ use crate::app::App;
 use crate::git::GitError;
 use crate::history;
 use crate::outbox::{Delivery, Fate};
-use crate::owners::Known;
-use crate::payload::{self, Subject};
+use crate::payload;
 use crate::pushing::{self, Note};
 use crate::refs::{self, Refs, Update};
 
@@ -55,11 +53,15 @@ pub(crate) async fn changes(app: &App, path: &RepoPath, before: &Refs) -> Result
     }
     let default_branch = refs::settle_head(&app.git, &folder, &after).await?;
     let known = app.owners.register(path).await?;
-    let subject = subject(app, known, default_branch);
+    if !known.installed {
+        app.notes.remove(path).await?;
+        return Ok(updates.into_iter().map(|update| announced((update, untold(path)))).collect());
+    }
+    let subject = app.subject_of(known, default_branch);
     let mut deliveries = Vec::with_capacity(updates.len());
     for update in &updates {
         let history = history::read(&app.git, &folder, update, before).await?;
-        deliveries.push(Delivery::push(&payload::push(&subject, update, &history)));
+        deliveries.push(Delivery::new("push", &payload::push(&subject, update, &history)));
         tracing::info!(repo = %subject.known.path, reference = update.reference, sha = update.after.as_ref().map(CommitSha::as_str), "a push was accepted");
     }
     let fates = app.outbox.add(deliveries).await?;
@@ -71,9 +73,10 @@ fn announced((update, fate): (Update, watch::Receiver<Fate>)) -> Announced {
     Announced { branch: update.branch().map(str::to_owned), sha: update.after, fate }
 }
 
-fn subject(app: &App, known: Known, default_branch: String) -> Subject {
-    let host = app.config.public_url.host_str().unwrap_or("localhost").to_owned();
-    Subject { base: app.config.public_base().to_owned(), host, known, default_branch, now: Utc::now() }
+/// Nobody is told of a push to a repository that the App was taken away from.
+fn untold(path: &RepoPath) -> watch::Receiver<Fate> {
+    let reason = format!("it is not installed for {path}; `ofc repo install {path}` on its machine brings it back");
+    watch::channel(Fate::Refused(reason)).1
 }
 
 /// Finishes what an earlier process began. The locks are taken before this returns, so that no new push

@@ -4,19 +4,26 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::Context;
+use chrono::Utc;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Keys;
 use crate::checks::Checks;
 use crate::config::Config;
-use crate::git::Git;
+use crate::deployments::Deployments;
+use crate::git::{Git, GitError};
+use crate::github_app::{Registration, SLUG};
+use crate::installation_token::InstallationTokens;
 use crate::login::Login;
 use crate::oauth::Oauth;
 use crate::organisations::Organisations;
-use crate::outbox::{Outbox, Target};
-use crate::owners::Owners;
+use crate::outbox::{Delivery, Outbox, Target};
+use crate::owners::{Known, Owners};
+use crate::payload::{Subject, account, time};
 use crate::pushing::Notes;
+use crate::refs;
 use crate::repositories::Repositories;
 
 /// The git host's parts.
@@ -24,6 +31,7 @@ use crate::repositories::Repositories;
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) keys: Keys,
+    pub(crate) github_app: Option<Registration>,
     pub(crate) git: Git,
     pub(crate) repositories: Repositories,
     pub(crate) owners: Owners,
@@ -33,6 +41,7 @@ pub(crate) struct App {
     pub(crate) notes: Notes,
     pub(crate) outbox: Outbox,
     pub(crate) checks: Checks,
+    pub(crate) deployments: Deployments,
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
 }
@@ -55,9 +64,15 @@ impl App {
             secret: config.webhook_secret.clone(),
             first_retry: config.first_retry,
         };
-        let keys = Keys { token_key: config.token_key.clone(), platform_token: config.platform_token.clone() };
+        let keys = Keys {
+            token_key: config.token_key.clone(),
+            platform_token: config.platform_token.clone(),
+            installation_tokens: InstallationTokens::new(&config.token_key),
+        };
+        let github_app = config.github_app.as_ref().map(Registration::new).transpose();
         Ok(Self {
             keys,
+            github_app: github_app.context("github-app-public-key is no public RSA key in PEM")?,
             git,
             repositories,
             owners: Owners::open(data.join("owners.json"), config.customers_path.clone())
@@ -70,10 +85,59 @@ impl App {
             outbox: Outbox::open(data.join("deliveries"), target, tasks.clone(), shutdown.clone())
                 .context("could not open the outbox of webhooks")?,
             checks: Checks::open(data.join("checks")).context("could not open the check runs")?,
+            deployments: Deployments::open(data.join("deployments")).context("could not open the deployments")?,
             tasks,
             shutdown,
             config,
         })
+    }
+}
+
+impl App {
+    /// All that webhooks and answers say about a repository.
+    pub(crate) async fn subject(&self, known: Known) -> Result<Subject, GitError> {
+        let folder = self.repositories.folder(&known.path);
+        let default_branch = refs::head_branch(&self.git, &folder).await?;
+        Ok(self.subject_of(known, default_branch))
+    }
+
+    /// The same where the default branch is known.
+    pub(crate) fn subject_of(&self, known: Known, default_branch: String) -> Subject {
+        let host = self.config.public_url.host_str().unwrap_or("localhost").to_owned();
+        Subject { base: self.config.public_base().to_owned(), host, known, default_branch, now: Utc::now() }
+    }
+
+    /// Sends the platform a webhook about a repository, if the App is installed for it. It is on disk when this returns.
+    pub(crate) async fn tell(&self, known: &Known, event: &str, body: &Value) -> std::io::Result<()> {
+        if known.installed {
+            self.outbox.add(vec![Delivery::new(event, body)]).await?;
+        }
+        Ok(())
+    }
+
+    /// The App's number; 0 where there is none.
+    pub(crate) fn app_id(&self) -> u64 {
+        self.github_app.as_ref().map_or(0, |app| app.id)
+    }
+
+    /// The App in GitHub's form, as the property of who was here first; null where there is none.
+    pub(crate) fn app_shown(&self) -> Value {
+        let Some(app) = &self.github_app else { return Value::Null };
+        let base = self.config.public_base();
+        let first = self.owners.installations().into_iter().next();
+        let owner = first.as_ref().map_or(Value::Null, |first| account(base, &first.owner, first.id));
+        app.shown(base, &owner, &first.map(|first| time(first.created_at)).unwrap_or_default())
+    }
+
+    /// The account under which the App does things.
+    pub(crate) fn bot_shown(&self) -> Value {
+        let base = self.config.public_base();
+        let mut bot = SLUG.parse().map_or(Value::Null, |login| account(base, &login, 0));
+        if bot.is_object() {
+            bot["login"] = format!("{SLUG}[bot]").into();
+            bot["type"] = "Bot".into();
+        }
+        bot
     }
 }
 

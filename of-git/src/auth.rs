@@ -9,6 +9,10 @@ use sdk::id::{Owner, RepoPath};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::clock;
+use crate::github_app::Level;
+use crate::installation_token::{Grant, InstallationTokens};
+use crate::owners::Owners;
 use crate::token::token;
 
 /// The user name under which the platform reads repositories, as GitHub Apps do.
@@ -21,6 +25,8 @@ pub(crate) enum Caller {
     Owner(Owner),
     /// A function of the platform.
     Platform,
+    /// The App, for an installation of it.
+    Installation(Grant),
 }
 
 /// No or wrong credentials; the answer never says which part was wrong.
@@ -31,7 +37,8 @@ pub(crate) struct Unauthorized;
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     pub(crate) token_key: SecretString,
-    pub(crate) platform_token: SecretString,
+    pub(crate) platform_token: Option<SecretString>,
+    pub(crate) installation_tokens: InstallationTokens,
 }
 
 impl Keys {
@@ -53,13 +60,26 @@ impl Keys {
         same(token(&self.token_key, owner).expose_secret(), given)
     }
 
-    /// The platform, by its bearer token; nobody else uses the REST interface.
+    /// The platform or the App, by its bearer token.
     pub(crate) fn bearer(&self, headers: &HeaderMap) -> Result<Caller, Unauthorized> {
         self.check_platform(bearer_token(headers).ok_or(Unauthorized)?)
     }
 
+    /// Who sends these headers to the REST interface about something of `owner`'s: by either way of GitHub's. A push
+    /// token does not say whose it is, so it counts for the owner that is asked about.
+    pub(crate) fn rest(&self, headers: &HeaderMap, owner: &Owner) -> Result<Caller, Unauthorized> {
+        match bearer_token(headers) {
+            Some(given) if self.is_token_of(owner, given) => Ok(Caller::Owner(owner.clone())),
+            Some(given) => self.check_platform(given),
+            None => self.basic(headers),
+        }
+    }
+
     fn check_platform(&self, given: &str) -> Result<Caller, Unauthorized> {
-        same(self.platform_token.expose_secret(), given).then_some(Caller::Platform).ok_or(Unauthorized)
+        if self.platform_token.as_ref().is_some_and(|token| same(token.expose_secret(), given)) {
+            return Ok(Caller::Platform);
+        }
+        self.installation_tokens.read(given, clock::now()).map(Caller::Installation).ok_or(Unauthorized)
     }
 }
 
@@ -68,17 +88,18 @@ impl Caller {
     pub(crate) fn owner(&self) -> Option<&Owner> {
         match self {
             Self::Owner(owner) => Some(owner),
-            Self::Platform => None,
+            Self::Platform | Self::Installation(_) => None,
         }
     }
 
     /// Refuses a reader whose repository this is not, in the words used for one that does not exist.
-    pub(crate) fn may_read(&self, path: &RepoPath) -> Result<(), Failure> {
-        match self {
-            Self::Platform => Ok(()),
-            Self::Owner(owner) if *owner == path.owner => Ok(()),
-            Self::Owner(_) => Err(missing(path)),
-        }
+    pub(crate) fn may_read(&self, path: &RepoPath, owners: &Owners) -> Result<(), Failure> {
+        let may = match self {
+            Self::Platform => true,
+            Self::Owner(owner) => *owner == path.owner,
+            Self::Installation(grant) => grant.allows("contents", Level::Read) && reaches(grant, path, owners),
+        };
+        if may { Ok(()) } else { Err(missing(path)) }
     }
 
     /// The owner who pushes, if the repository is theirs.
@@ -89,7 +110,9 @@ impl Caller {
                 StatusCode::FORBIDDEN,
                 format!("You are signed in as {owner} and cannot push to {path}. Push to /{owner}/<repository>.git."),
             )),
-            Self::Platform => Err(Failure::new(StatusCode::FORBIDDEN, "The platform's token reads; it does not push.")),
+            Self::Platform | Self::Installation(_) => {
+                Err(Failure::new(StatusCode::FORBIDDEN, "The platform's token reads; it does not push."))
+            }
         }
     }
 }
@@ -100,6 +123,12 @@ impl IntoResponse for Unauthorized {
         let text = "Sign in with your login as the user name and your token as the password.\n";
         (StatusCode::UNAUTHORIZED, challenge, text).into_response()
     }
+}
+
+/// True if a token of an installation is about this repository, and the App is still installed for it.
+pub(crate) fn reaches(grant: &Grant, path: &RepoPath, owners: &Owners) -> bool {
+    let known = owners.repository(path).filter(|known| known.installed && known.owner_id == grant.installation);
+    known.is_some_and(|known| grant.includes(known.repo_id))
 }
 
 /// The one answer for a repository that is not there and for one that the caller may not see.
@@ -123,61 +152,4 @@ fn same(expected: &str, given: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys() -> Keys {
-        Keys { token_key: "master".into(), platform_token: "platform".into() }
-    }
-
-    fn header(value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(header::AUTHORIZATION, value.parse().unwrap())])
-    }
-
-    fn basic(user: &str, password: &str) -> HeaderMap {
-        header(&format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-    }
-
-    #[test]
-    fn the_right_token_opens_and_everything_else_does_not() {
-        let alice: Owner = "alice".parse().unwrap();
-        let secret = token(&keys().token_key, &alice);
-        let right = secret.expose_secret();
-        assert_eq!(keys().basic(&basic("alice", right)).unwrap(), Caller::Owner(alice));
-        assert_eq!(keys().basic(&basic("x-access-token", "platform")).unwrap(), Caller::Platform);
-        let wrong = [
-            basic("bob", right),
-            basic("alice", "platform"),
-            basic("alice", ""),
-            basic("x-access-token", right),
-            basic("", right),
-            basic("../alice", right),
-            header("Basic !!!"),
-            header("Basic"),
-            header(&format!("Bearer {right}")),
-            HeaderMap::new(),
-        ];
-        for headers in wrong {
-            assert!(keys().basic(&headers).is_err(), "{headers:?}");
-        }
-    }
-
-    #[test]
-    fn only_the_platform_has_a_bearer_token() {
-        assert_eq!(keys().bearer(&header("Bearer platform")).unwrap(), Caller::Platform);
-        assert_eq!(keys().bearer(&header("token platform")).unwrap(), Caller::Platform);
-        for value in ["Bearer", "Bearer ", "Bearer platfor", "Bearer platform2", "Basic platform"] {
-            assert!(keys().bearer(&header(value)).is_err(), "{value}");
-        }
-    }
-
-    #[test]
-    fn a_foreign_repository_reads_like_a_missing_one_and_refuses_pushes() {
-        let path: RepoPath = "bob/private".parse().unwrap();
-        let alice = Caller::Owner("alice".parse().unwrap());
-        assert_eq!(alice.may_read(&path).unwrap_err().public(), missing(&path).public());
-        assert_eq!(alice.may_push(&path).unwrap_err().status(), StatusCode::FORBIDDEN);
-        assert_eq!(Caller::Platform.may_push(&path).unwrap_err().status(), StatusCode::FORBIDDEN);
-        assert!(Caller::Platform.may_read(&path).is_ok());
-    }
-}
+mod tests;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use sdk::id::Owner;
 use sdk::{ConfigError, Env, Invalid, Reader};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::github_app::GithubApp;
 use crate::oauth::Client;
 
 /// The largest push when nothing else is said, in bytes.
@@ -36,8 +37,11 @@ pub struct Config {
     pub webhook_secret: SecretString,
     /// Secret `git-token-key`: every owner's token is derived from it, see [`crate::token`].
     pub token_key: SecretString,
-    /// Secret `git-platform-token`: reads every repository (as user `x-access-token`) and reports checks (as bearer).
-    pub platform_token: SecretString,
+    /// Secret `git-platform-token`: reads every repository (as user `x-access-token`) and reports checks (as bearer), where
+    /// there is no App.
+    pub platform_token: Option<SecretString>,
+    /// The App as whom the platform reads and reports: `github_app_id`, secret `github-app-public-key`; both or none.
+    pub github_app: Option<GithubApp>,
     /// `customers_path`: the tenant list that a new owner's login is added to.
     pub customers_path: Option<PathBuf>,
     /// The client that signs people in here: `oauth_client_id`, `oauth_redirect_uri`, secret `of-client-secret`; all or none.
@@ -69,8 +73,6 @@ pub struct Secrets {
     pub webhook: SecretString,
     /// Owners' tokens are derived from it.
     pub token_key: SecretString,
-    /// The platform's own token.
-    pub platform_token: SecretString,
 }
 
 impl Config {
@@ -82,7 +84,8 @@ impl Config {
             webhook_url,
             webhook_secret: secrets.webhook,
             token_key: secrets.token_key,
-            platform_token: secrets.platform_token,
+            platform_token: None,
+            github_app: None,
             customers_path: None,
             client: None,
             first_owner: None,
@@ -107,6 +110,7 @@ impl Config {
         let public_url = reader.required::<Url>("git_public_url");
         let webhook_url = reader.required::<Url>("webhook_url");
         let customers_path = reader.optional::<PathBuf>("customers_path");
+        let github_app = read_app(&reader);
         let client = read_client(&reader);
         let first_owner = reader.optional::<Owner>("first_owner");
         let home_url = reader.optional::<Url>("home_url");
@@ -117,10 +121,16 @@ impl Config {
         let follow_timeout = reader.duration_or("follow_timeout", FOLLOW);
         let webhook = reader.secret("github-webhook-secret");
         let token_key = reader.secret("git-token-key");
-        let platform_token = reader.secret("git-platform-token");
+        let platform_token = reader.optional_secret("git-platform-token");
+        if platform_token.is_none() && matches!(github_app, Ok(None)) {
+            // Nobody could read or report: that is no host for a platform.
+            let _ = reader.invalid("github_app_id", "is needed, or the secret git-platform-token");
+        }
         reader.finish()?;
-        let secrets = Secrets { webhook: webhook?, token_key: token_key?, platform_token: platform_token? };
+        let secrets = Secrets { webhook: webhook?, token_key: token_key? };
         Ok(Self {
+            platform_token,
+            github_app: github_app?,
             customers_path: customers_path?,
             client: client?,
             first_owner: first_owner?,
@@ -137,6 +147,16 @@ impl Config {
     /// The public address without a slash at its end.
     pub(crate) fn public_base(&self) -> &str {
         self.public_url.as_str().trim_end_matches('/')
+    }
+}
+
+/// The App, of which half is no App.
+fn read_app(reader: &Reader<'_>) -> Result<Option<GithubApp>, Invalid> {
+    match (reader.optional::<u64>("github_app_id")?, reader.optional_secret("github-app-public-key")) {
+        (None, None) => Ok(None),
+        (Some(id), Some(key)) => Ok(Some(GithubApp { id, public_key: key.expose_secret().to_owned() })),
+        (Some(_), None) => Err(reader.invalid("github-app-public-key", "is needed with github_app_id")),
+        (None, Some(_)) => Err(reader.invalid("github_app_id", "is needed with github-app-public-key")),
     }
 }
 
@@ -166,7 +186,9 @@ mod tests {
         let nothing: [(&str, &str); 0] = [];
         let error = Config::from_env(&Env::from_map([("max_push_bytes", "many")], nothing)).unwrap_err();
         let text = error.to_string();
-        for name in ["git_data_path", "git_public_url", "webhook_url", "max_push_bytes", "git-token-key"] {
+        for name in
+            ["git_data_path", "git_public_url", "webhook_url", "max_push_bytes", "git-token-key", "github_app_id"]
+        {
             assert!(text.contains(name), "{name} is not in: {text}");
         }
     }
@@ -195,13 +217,10 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let secrets = Secrets {
-            webhook: "hook-secret".into(),
-            token_key: "master-secret".into(),
-            platform_token: "platform-secret".into(),
-        };
+        let secrets = Secrets { webhook: "hook-secret".into(), token_key: "master-secret".into() };
         let url = Url::parse("http://git.localhost:8000").unwrap();
-        let config = Config::new(PathBuf::from("/d"), url.clone(), url, secrets);
+        let mut config = Config::new(PathBuf::from("/d"), url.clone(), url, secrets);
+        config.platform_token = Some("platform-secret".into());
         let shown = format!("{config:?}");
         assert!(!shown.contains("-secret\""), "{shown}");
         assert_eq!(config.public_base(), "http://git.localhost:8000");

@@ -1,19 +1,25 @@
 #![doc = include_str!("../README.md")]
 
 mod announce;
-mod api;
 mod app;
+mod app_key;
 mod atomic_file;
 mod auth;
 mod body;
 mod checks;
 mod clock;
 mod commands;
+mod commits;
 mod config;
+mod cut;
+mod deployments;
 mod fetch;
+mod files;
 mod follow;
 mod git;
+mod github_app;
 mod history;
+mod installation_token;
 mod lines;
 mod login;
 mod oauth;
@@ -23,13 +29,14 @@ mod owners;
 mod parameters;
 mod payload;
 mod pktline;
-mod plain;
+pub mod plain;
 mod push;
 mod pushing;
 mod random;
 mod refs;
 mod reply;
 mod repositories;
+mod rest;
 mod seal;
 mod smart;
 mod token;
@@ -40,11 +47,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use app_key::{AppKeyError, generate as generate_app_key, public_half as public_app_key};
 pub use config::{Config, Secrets};
+pub use github_app::GithubApp;
 pub use login::{LINK_SECONDS, login_link};
 pub use oauth::Client;
 pub use organisations::{Memberships, Organisations, Role, UnknownRole};
@@ -54,8 +63,6 @@ use app::App;
 
 /// How long pushes and fetches may take to end after the stop was asked for.
 const DRAIN: Duration = Duration::from_secs(20);
-/// The largest report about a commit, in bytes.
-const MAX_REPORT: usize = 1024 * 1024;
 /// The largest form of the pages, in bytes.
 const MAX_FORM: usize = 4096;
 
@@ -114,13 +121,7 @@ fn routes(app: Arc<App>) -> axum::Router {
         .route("/{owner}/{repo}/git-upload-pack", post(smart::upload_pack))
         .route("/{owner}/{repo}/git-receive-pack", post(smart::receive_pack))
         .layer(DefaultBodyLimit::disable());
-    let api = axum::Router::new()
-        .route("/repos/{owner}/{repo}/check-runs", post(api::create_check_run))
-        .route("/repos/{owner}/{repo}/check-runs/{id}", patch(api::update_check_run))
-        .route("/repos/{owner}/{repo}/commits/{sha}/check-runs", get(api::list_check_runs))
-        .route("/repos/{owner}/{repo}/statuses/{sha}", post(api::create_status))
-        .layer(DefaultBodyLimit::max(MAX_REPORT))
-        .merge(oauth::api());
+    let api = rest::routes().merge(oauth::api());
     let pages = login::routes().layer(DefaultBodyLimit::max(MAX_FORM));
     axum::Router::new()
         .merge(git)

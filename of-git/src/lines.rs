@@ -9,6 +9,8 @@ use crate::plain;
 pub(crate) const STACK: &str = "stack-deploy";
 /// How many of a failed function's last log lines are shown.
 const LOG_LINES: usize = 30;
+/// How many of its remarks on lines are shown.
+const REMARKS: usize = 5;
 /// Names are padded to at least this, so that most stacks line up from their first line on.
 const NARROWEST: usize = 8;
 /// Names longer than this do not push the others to the right.
@@ -44,6 +46,7 @@ impl Lines {
             return vec![plain::line(&format!("{name:width$}{words}"), plain::WIDTH)];
         }
         let mut lines = vec![format!("{name:width$}FAILED: {words}")];
+        lines.extend(remarks(run, width + 2));
         lines.extend(log(run, width + 2));
         lines
     }
@@ -62,8 +65,19 @@ fn stack(run: &CheckRun) -> Vec<String> {
     }
     let reason = words.trim_end_matches('.');
     let mut lines = vec![format!("The deployment FAILED: {reason}. What was live is untouched.")];
+    lines.extend(remarks(run, 2));
     lines.extend(log(run, 2));
     lines
+}
+
+/// Where in the repository the cause is: the remarks that came last, since earlier ones may be mended.
+fn remarks(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
+    let first = run.output.annotations.len().saturating_sub(REMARKS);
+    run.output.annotations[first..].iter().map(move |remark| {
+        let message = remark.message.lines().next().unwrap_or_default();
+        let text = format!("{}:{}: {message}", remark.path, remark.start_line);
+        format!("{:indent$}{}", "", plain::line(&text, REASON))
+    })
 }
 
 fn log(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
@@ -105,7 +119,9 @@ mod tests {
             external_id: None,
             started_at: chrono::Utc::now(),
             completed_at: None,
-            output: Output { title: Some(title.into()), summary: None, text: Some(text.into()) },
+            output: Output { title: Some(title.into()), text: Some(text.into()), ..Output::default() },
+            state: None,
+            rerun: false,
             revision: 1,
         }
     }
@@ -127,6 +143,20 @@ mod tests {
                 "          Step 1",
                 "          no such file"
             ]
+        );
+    }
+
+    #[test]
+    fn the_line_that_failed_is_named_before_the_log() {
+        let mut failed = run("page", Some(Conclusion::Failure), "the image was not built", "no such file");
+        let remark = serde_json::json!({
+            "path": "page/Dockerfile", "start_line": 3, "end_line": 3, "annotation_level": "failure",
+            "message": "COPY: \u{1b}[31mno such file\nmore",
+        });
+        failed.output.annotations = vec![serde_json::from_value(remark).unwrap()];
+        assert_eq!(
+            Lines::default().of(&failed)[1..],
+            ["          page/Dockerfile:3: COPY: no such file", "          no such file"]
         );
     }
 

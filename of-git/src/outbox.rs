@@ -1,75 +1,40 @@
-//! Webhooks on their way: written down before the pusher is answered, sent until somebody takes them.
+//! Webhooks on their way: written down before the pusher is answered, sent until somebody takes them, and kept
+//! for some days after that.
 
-use std::collections::HashMap;
+mod delivery;
+mod past;
+mod send;
+
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, KeyInit, Mac};
-use http::StatusCode;
-use sdk::failure::chain;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use tokio::sync::{Semaphore, watch};
+use chrono::{TimeDelta, Utc};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
 use uuid::Uuid;
 
 use crate::atomic_file::{self, blocking};
+use crate::clock::Numbers;
+
+pub(crate) use delivery::{Delivery, Fate, Outcome};
+use past::{Past, delivery_of, newest_first};
+pub(crate) use send::Target;
+use send::{Answered, Verdict};
 
 /// How many webhooks are sent at the same time.
 const AT_ONCE: usize = 16;
 /// How many webhooks may wait; a platform that is down longer than that refuses pushes.
 const MAX_WAITING: usize = 10_000;
-/// How long the receiver may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// After this long a webhook is laid aside.
 const MAX_AGE: TimeDelta = TimeDelta::hours(24);
-/// How many webhooks that were given up are kept to be looked at.
-const KEPT: usize = 100;
 
-/// One webhook as it lies on disk.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Delivery {
-    pub(crate) id: Uuid,
-    pub(crate) event: String,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) body: String,
-}
-
-impl Delivery {
-    /// A push webhook with an identity of its own.
-    pub(crate) fn push(body: &serde_json::Value) -> Self {
-        Self { id: Uuid::new_v4(), event: "push".into(), created_at: Utc::now(), body: body.to_string() }
-    }
-}
-
-/// What became of a webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Not taken yet; the reason of the last failed try, if there was one.
-    Waiting(Option<String>),
-    /// Taken.
-    Delivered,
-    /// Refused for good, in the receiver's words.
-    Refused(String),
-}
-
-/// Where webhooks go and how they are signed.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) url: Url,
-    pub(crate) secret: SecretString,
-    pub(crate) first_retry: Duration,
-}
-
-/// The webhooks that are not yet delivered.
+/// The webhooks that are not yet delivered, and those of the last days.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox(Arc<Inner>);
 
@@ -79,9 +44,22 @@ struct Inner {
     target: Target,
     client: reqwest::Client,
     slots: Semaphore,
-    waiting: Mutex<HashMap<Uuid, watch::Receiver<Fate>>>,
+    waiting: Mutex<HashMap<Uuid, Waiting>>,
+    past: Past,
+    redelivering: Mutex<HashSet<Uuid>>,
+    numbers: Numbers,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+}
+
+/// One that is not taken yet.
+#[derive(Debug)]
+struct Waiting {
+    delivery: Delivery,
+    /// How the last try ended.
+    last: Option<Outcome>,
+    /// Lets it be tried at once.
+    now: Arc<Notify>,
 }
 
 impl Outbox {
@@ -92,7 +70,8 @@ impl Outbox {
         tasks: TaskTracker,
         shutdown: CancellationToken,
     ) -> io::Result<Self> {
-        std::fs::create_dir_all(folder.join("refused"))?;
+        std::fs::create_dir_all(&folder)?;
+        let past = Past::open(folder.join("past"))?;
         let left = read_all(&folder)?;
         let this = Self(Arc::new(Inner {
             folder,
@@ -100,6 +79,9 @@ impl Outbox {
             client: sdk::http::client(),
             slots: Semaphore::new(AT_ONCE),
             waiting: Mutex::default(),
+            past,
+            redelivering: Mutex::default(),
+            numbers: Numbers::new(),
             tasks,
             shutdown,
         }));
@@ -125,14 +107,55 @@ impl Outbox {
         Ok(written.await?.into_iter().map(|delivery| self.send(delivery)).collect())
     }
 
+    /// Every try of the last days, newest first. Of those that are not taken yet only the last.
+    pub(crate) async fn tries(&self) -> io::Result<Vec<(Delivery, Outcome)>> {
+        let this = self.clone();
+        let mut all = blocking(move || Ok(newest_first(this.0.past.all()?))).await?;
+        let waiting = self.waiting();
+        let left = waiting.values().filter_map(|one| Some((one.delivery.clone(), one.last.clone()?)));
+        all.extend(left);
+        all.sort_by_key(|(_, outcome)| std::cmp::Reverse(outcome.id));
+        Ok(all)
+    }
+
+    /// Sends the webhook of a try once more. False if there is no such try.
+    pub(crate) async fn redeliver(&self, id: u64) -> io::Result<bool> {
+        let is_it = |one: &&Waiting| one.last.as_ref().is_some_and(|outcome| outcome.id == id);
+        if let Some(one) = self.waiting().values().find(is_it) {
+            one.now.notify_one();
+            return Ok(true);
+        }
+        let this = self.clone();
+        let Some(delivery) = blocking(move || Ok(delivery_of(this.0.past.all()?, id))).await? else {
+            return Ok(false);
+        };
+        if self.redelivering().insert(delivery.id) {
+            let this = self.clone();
+            self.0.tasks.spawn(async move {
+                let stop = this.0.shutdown.clone();
+                tokio::select! {
+                    answered = this.attempt(&delivery) => {
+                        tracing::info!(delivery = %delivery.id, code = answered.code, "a webhook was sent again");
+                        let outcome = this.outcome(&answered, true);
+                        this.keep(&delivery, outcome).await;
+                    }
+                    () = stop.cancelled() => {}
+                }
+                this.redelivering().remove(&delivery.id);
+            });
+        }
+        Ok(true)
+    }
+
     fn send(&self, delivery: Delivery) -> watch::Receiver<Fate> {
         let (tell, fate) = watch::channel(Fate::Waiting(None));
-        self.waiting().insert(delivery.id, fate.clone());
+        let now = Arc::new(Notify::new());
+        self.waiting().insert(delivery.id, Waiting { delivery: delivery.clone(), last: None, now: now.clone() });
         let this = self.clone();
         self.0.tasks.spawn(async move {
             let stop = this.0.shutdown.clone();
             tokio::select! {
-                () = this.deliver(&delivery, &tell) => {}
+                () = this.deliver(&delivery, &tell, &now) => {}
                 () = stop.cancelled() => {}
             }
             this.waiting().remove(&delivery.id);
@@ -140,127 +163,86 @@ impl Outbox {
         fate
     }
 
-    async fn deliver(&self, delivery: &Delivery, tell: &watch::Sender<Fate>) {
+    async fn deliver(&self, delivery: &Delivery, tell: &watch::Sender<Fate>, now: &Notify) {
         let mut wait = self.0.target.first_retry;
         loop {
-            match self.attempt(delivery).await {
-                Attempt::Taken => {
-                    self.done(delivery, tell).await;
-                    return;
+            let answered = self.attempt(delivery).await;
+            let outcome = self.outcome(&answered, false);
+            match answered.verdict {
+                Verdict::Taken => return self.done(delivery, outcome, Fate::Delivered, tell).await,
+                Verdict::Refused(reason) => return self.give_up(delivery, outcome, reason, tell).await,
+                Verdict::Failed(reason) if Utc::now() - delivery.created_at > MAX_AGE => {
+                    return self.give_up(delivery, outcome, format!("given up after a day: {reason}"), tell).await;
                 }
-                Attempt::Refused(reason) => {
-                    self.give_up(delivery, reason, tell).await;
-                    return;
-                }
-                Attempt::Failed(reason) if Utc::now() - delivery.created_at > MAX_AGE => {
-                    self.give_up(delivery, format!("given up after a day: {reason}"), tell).await;
-                    return;
-                }
-                Attempt::Failed(reason) => {
+                Verdict::Failed(reason) => {
                     tracing::warn!(delivery = %delivery.id, reason, "a webhook was not taken and will be sent again");
+                    if let Some(one) = self.waiting().get_mut(&delivery.id) {
+                        one.last = Some(outcome);
+                    }
                     tell.send_replace(Fate::Waiting(Some(reason)));
                 }
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-
-    async fn attempt(&self, delivery: &Delivery) -> Attempt {
-        let Ok(_slot) = self.0.slots.acquire().await else { return Attempt::Failed("stopping".into()) };
-        let Inner { client, target, .. } = &*self.0;
-        let request = client
-            .post(target.url.clone())
-            .timeout(ANSWER)
-            .header("content-type", "application/json")
-            .header("x-github-event", &delivery.event)
-            .header("x-github-delivery", delivery.id.to_string())
-            .header("x-hub-signature-256", signature(&target.secret, delivery.body.as_bytes()))
-            .body(delivery.body.clone());
-        match request.send().await {
-            Ok(response) => judge(response).await,
-            Err(error) => {
-                tracing::debug!(cause = chain(&error), "the webhook's receiver could not be reached");
-                Attempt::Failed("the platform does not answer".into())
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+                () = now.notified() => {}
             }
         }
     }
 
-    async fn done(&self, delivery: &Delivery, tell: &watch::Sender<Fate>) {
+    async fn attempt(&self, delivery: &Delivery) -> Answered {
+        let Ok(_slot) = self.0.slots.acquire().await else { unreachable!("the slots are never closed") };
+        send::send(&self.0.client, &self.0.target, delivery).await
+    }
+
+    fn outcome(&self, answered: &Answered, redelivery: bool) -> Outcome {
+        Outcome {
+            id: self.0.numbers.next(),
+            at: Utc::now(),
+            code: answered.code,
+            seconds: answered.took.as_secs_f64(),
+            redelivery,
+            answer: answered.text.clone(),
+        }
+    }
+
+    async fn give_up(&self, delivery: &Delivery, outcome: Outcome, reason: String, tell: &watch::Sender<Fate>) {
+        tracing::error!(delivery = %delivery.id, reason, "a webhook was refused and is laid aside");
+        self.done(delivery, outcome, Fate::Refused(reason), tell).await;
+    }
+
+    /// Moves a webhook from those that wait to those that were sent.
+    async fn done(&self, delivery: &Delivery, outcome: Outcome, fate: Fate, tell: &watch::Sender<Fate>) {
+        // The pusher is told first: nothing is lost by keeping it a moment later.
+        tell.send_replace(fate);
+        self.keep(delivery, outcome).await;
         let path = file(&self.0.folder, delivery.id);
         if let Err(error) = tokio::fs::remove_file(&path).await {
-            tracing::error!(cause = %error, file = %path.display(), "a delivered webhook could not be removed; it will be sent again");
+            tracing::error!(cause = %error, file = %path.display(), "a webhook that was sent could not be removed; it will be sent again");
         }
-        tell.send_replace(Fate::Delivered);
     }
 
-    async fn give_up(&self, delivery: &Delivery, reason: String, tell: &watch::Sender<Fate>) {
-        tracing::error!(delivery = %delivery.id, reason, "a webhook was refused and is laid aside");
-        let (folder, id) = (self.0.folder.clone(), delivery.id);
-        let moved = blocking(move || {
-            std::fs::rename(file(&folder, id), file(&folder.join("refused"), id))?;
-            prune(&folder.join("refused"))
-        });
-        if let Err(error) = moved.await {
-            tracing::error!(cause = %error, delivery = %delivery.id, "a refused webhook could not be laid aside");
+    async fn keep(&self, delivery: &Delivery, outcome: Outcome) {
+        let (this, kept, id) = (self.clone(), delivery.clone(), delivery.id);
+        if let Err(error) = blocking(move || this.0.past.keep(&kept, outcome)).await {
+            tracing::error!(cause = %error, delivery = %id, "what became of a webhook could not be written down");
         }
-        tell.send_replace(Fate::Refused(reason));
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, watch::Receiver<Fate>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, Waiting>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// How one try ended.
-enum Attempt {
-    Taken,
-    Refused(String),
-    Failed(String),
-}
-
-/// A 4xx answer is final, except those that say "not now" or come from a platform that is still starting.
-async fn judge(response: reqwest::Response) -> Attempt {
-    let status = response.status();
-    let later =
-        [StatusCode::NOT_FOUND, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-    if status.is_success() {
-        return Attempt::Taken;
+    fn redelivering(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.0.redelivering.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    if !status.is_client_error() || later.contains(&status) {
-        return Attempt::Failed(format!("the platform answered {}", status.as_u16()));
-    }
-    let text = first_bytes(response).await;
-    let sentence = crate::plain::line(text.lines().next().unwrap_or_default(), crate::plain::WIDTH);
-    Attempt::Refused(if sentence.is_empty() { format!("the answer was {}", status.as_u16()) } else { sentence })
 }
 
-async fn first_bytes(mut response: reqwest::Response) -> String {
-    let mut bytes = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > 4096 {
-            break;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The value of `X-Hub-Signature-256`.
-pub(crate) fn signature(secret: &SecretString, body: &[u8]) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
-        unreachable!("HMAC takes keys of every length")
-    };
-    mac.update(body);
-    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
-}
-
-fn file(folder: &std::path::Path, id: Uuid) -> PathBuf {
+fn file(folder: &Path, id: Uuid) -> PathBuf {
     folder.join(format!("{id}.json"))
 }
 
 /// What lies in the outbox, oldest first. A file that cannot be read stops the start: it is an accepted push.
-fn read_all(folder: &std::path::Path) -> io::Result<Vec<Delivery>> {
+fn read_all(folder: &Path) -> io::Result<Vec<Delivery>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -282,28 +264,9 @@ fn read_all(folder: &std::path::Path) -> io::Result<Vec<Delivery>> {
     Ok(found)
 }
 
-/// Keeps only the newest of the refused webhooks.
-fn prune(folder: &std::path::Path) -> io::Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        files.push((entry.metadata()?.modified()?, entry.path()));
-    }
-    files.sort();
-    let surplus = files.len().saturating_sub(KEPT);
-    files.iter().take(surplus).try_for_each(|(_, path)| std::fs::remove_file(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_signature_is_github_s_documented_example() {
-        let secret = SecretString::from("It's a Secret to Everybody");
-        let expected = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        assert_eq!(signature(&secret, b"Hello, World!"), expected);
-    }
 
     #[test]
     fn a_damaged_webhook_stops_the_start_and_is_named() {
@@ -311,15 +274,5 @@ mod tests {
         std::fs::write(folder.path().join("x.json"), "{").unwrap();
         let error = read_all(folder.path()).unwrap_err().to_string();
         assert!(error.contains("x.json"), "{error}");
-    }
-
-    #[test]
-    fn only_the_newest_refused_webhooks_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        for number in 0..KEPT + 5 {
-            std::fs::write(folder.path().join(format!("{number}.json")), "").unwrap();
-        }
-        prune(folder.path()).unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT);
     }
 }

@@ -40,8 +40,13 @@ impl Parameters {
 
     /// The same without one of them, as a query.
     pub(crate) fn query_without(&self, name: &str) -> String {
+        self.query_without_all(&[name])
+    }
+
+    /// The same without some of them, as a query.
+    pub(crate) fn query_without_all(&self, names: &[&str]) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.0.iter().filter(|(key, _)| *key != name));
+        query.extend_pairs(self.0.iter().filter(|(key, _)| !names.contains(&key.as_str())));
         query.finish()
     }
 }

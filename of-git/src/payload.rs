@@ -1,14 +1,21 @@
-//! The body of a GitHub `push` webhook, filled from the real repository.
+//! What GitHub's webhooks and answers say, filled from the real repository.
+
+mod events;
+mod push;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
-use sdk::id::CommitSha;
+use sdk::id::Owner;
 use serde_json::{Map, Value, json};
 
-use crate::history::{Commit, History};
 use crate::owners::Known;
-use crate::refs::Update;
+
+pub(crate) use events::{
+    check_run, check_suite, deployment, installation, installation_repositories, repository_event,
+    shown as installation_shown,
+};
+pub(crate) use push::push;
 
 /// REST addresses of a user, as GitHub names them.
 const USER_URLS: &[(&str, &str)] = &[
@@ -75,37 +82,18 @@ pub(crate) struct Subject {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// The whole body for one updated reference.
-pub(crate) fn push(subject: &Subject, update: &Update, history: &History) -> Value {
-    let page = subject.page();
-    let before = shown(&update.before, &update.after);
-    let after = shown(&update.after, &update.before);
-    let commits: Vec<Value> = history.commits.iter().map(|c| commit(c, &page)).collect();
-    json!({
-        "ref": update.reference,
-        "before": before,
-        "after": after,
-        "repository": repository(subject),
-        "pusher": { "name": subject.login(), "email": subject.email() },
-        "sender": user(subject),
-        "installation": { "id": subject.known.owner_id, "node_id": node_id("Installation", subject.known.owner_id) },
-        "created": update.before.is_none(),
-        "deleted": update.after.is_none(),
-        "forced": history.forced,
-        "base_ref": history.base_ref,
-        "compare": compare(update, &page),
-        "commits": commits,
-        "head_commit": history.head.as_ref().map(|c| commit(c, &page)),
-    })
-}
-
 impl Subject {
-    fn login(&self) -> &str {
+    pub(crate) fn login(&self) -> &str {
         self.known.path.owner.as_str()
     }
 
-    fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         format!("{}/{}", self.base, self.known.path)
+    }
+
+    /// The repository's address in the REST interface.
+    pub(crate) fn api(&self) -> String {
+        format!("{}/api/v3/repos/{}", self.base, self.known.path)
     }
 
     fn email(&self) -> String {
@@ -113,49 +101,22 @@ impl Subject {
     }
 }
 
-/// An object id, or as many zeros as the other one has digits.
-fn shown(id: &Option<CommitSha>, other: &Option<CommitSha>) -> String {
-    let zeros = || "0".repeat(other.as_ref().map_or(40, |o| o.as_str().len()));
-    id.as_ref().map_or_else(zeros, |id| id.as_str().to_owned())
+/// The repository's owner.
+pub(crate) fn user(subject: &Subject) -> Value {
+    account(&subject.base, &subject.known.path.owner, subject.known.owner_id)
 }
 
-fn compare(update: &Update, page: &str) -> String {
-    let short = |id: &CommitSha| id.as_str()[..12].to_owned();
-    match (&update.before, &update.after) {
-        (Some(before), Some(after)) => format!("{page}/compare/{}...{}", short(before), short(after)),
-        (None, Some(after)) => format!("{page}/commit/{}", short(after)),
-        (Some(before), None) => format!("{page}/compare/{}...{}", short(before), "0".repeat(12)),
-        (None, None) => page.to_owned(),
-    }
-}
-
-fn commit(commit: &Commit, page: &str) -> Value {
-    json!({
-        "id": commit.id,
-        "tree_id": commit.tree_id,
-        "distinct": true,
-        "message": commit.message,
-        "timestamp": commit.timestamp,
-        "url": format!("{page}/commit/{}", commit.id),
-        "author": { "name": commit.author.name, "email": commit.author.email },
-        "committer": { "name": commit.committer.name, "email": commit.committer.email },
-        "added": commit.added,
-        "removed": commit.removed,
-        "modified": commit.modified,
-    })
-}
-
-fn user(subject: &Subject) -> Value {
-    let login = subject.login();
-    let api = format!("{}/api/v3/users/{login}", subject.base);
+/// Somebody with a login here.
+pub(crate) fn account(base: &str, login: &Owner, id: u64) -> Value {
+    let api = format!("{base}/api/v3/users/{login}");
     let mut fields = object(json!({
         "login": login,
-        "id": subject.known.owner_id,
-        "node_id": node_id("User", subject.known.owner_id),
+        "id": id,
+        "node_id": node_id("User", id),
         "avatar_url": "",
         "gravatar_id": "",
         "url": api,
-        "html_url": format!("{}/{login}", subject.base),
+        "html_url": format!("{base}/{login}"),
         "type": "User",
         "site_admin": false,
     }));
@@ -163,12 +124,9 @@ fn user(subject: &Subject) -> Value {
     Value::Object(fields)
 }
 
-fn repository(subject: &Subject) -> Value {
-    let page = subject.page();
-    let api = format!("{}/api/v3/repos/{}", subject.base, subject.known.path);
-    let mut owner = object(user(subject));
-    owner.insert("name".into(), subject.login().into());
-    owner.insert("email".into(), subject.email().into());
+/// The repository.
+pub(crate) fn repository(subject: &Subject) -> Value {
+    let (page, api) = (subject.page(), subject.api());
     let mut fields = object(json!({
         "id": subject.known.repo_id,
         "node_id": node_id("Repository", subject.known.repo_id),
@@ -176,22 +134,37 @@ fn repository(subject: &Subject) -> Value {
         "full_name": subject.known.path.to_string(),
         "private": true,
         "visibility": "private",
-        "owner": owner,
+        "owner": user(subject),
         "html_url": page,
-        "url": page,
+        "url": api,
         "clone_url": format!("{page}.git"),
         "git_url": format!("{page}.git"),
         "ssh_url": null,
         "svn_url": page,
         "default_branch": subject.default_branch,
-        "master_branch": subject.default_branch,
-        "created_at": subject.known.created_at.timestamp(),
-        "updated_at": subject.now.to_rfc3339_opts(SecondsFormat::Secs, true),
-        "pushed_at": subject.now.timestamp(),
+        "created_at": time(subject.known.created_at),
+        "updated_at": time(subject.now),
+        "pushed_at": time(subject.now),
     }));
     add_urls(&mut fields, REPOSITORY_URLS, &api);
     fields.extend(object(unused()));
     Value::Object(fields)
+}
+
+/// As little of a repository as lists of an installation's have.
+pub(crate) fn short_repository(known: &Known) -> Value {
+    json!({
+        "id": known.repo_id,
+        "node_id": node_id("Repository", known.repo_id),
+        "name": known.path.repo,
+        "full_name": known.path.to_string(),
+        "private": true,
+    })
+}
+
+/// A time in GitHub's form.
+pub(crate) fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// What GitHub says about things this host does not have.
@@ -220,48 +193,6 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// An opaque name in the form GitHub gave them at the time of its samples.
-fn node_id(kind: &str, id: u64) -> String {
+pub(crate) fn node_id(kind: &str, id: u64) -> String {
     STANDARD.encode(format!("{:03}:{kind}{id}", kind.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subject() -> Subject {
-        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let path = "alice/hello".parse().unwrap();
-        Subject {
-            base: "http://git.localhost:8000".into(),
-            host: "git.localhost".into(),
-            known: Known { owner_id: 7, repo_id: 9, path, created_at: now },
-            default_branch: "main".into(),
-            now,
-        }
-    }
-
-    fn sha(digit: char) -> CommitSha {
-        digit.to_string().repeat(40).parse().unwrap()
-    }
-
-    #[test]
-    fn a_deletion_names_no_commit() {
-        let update = Update { reference: "refs/heads/x".into(), before: Some(sha('a')), after: None };
-        let body = push(&subject(), &update, &History::default());
-        assert_eq!(body["deleted"], true);
-        assert_eq!(body["after"], "0".repeat(40));
-        assert_eq!(body["before"], sha('a').as_str());
-        assert!(body["head_commit"].is_null());
-    }
-
-    #[test]
-    fn a_new_branch_has_zeros_before() {
-        let update = Update { reference: "refs/heads/x".into(), before: None, after: Some(sha('b')) };
-        let body = push(&subject(), &update, &History::default());
-        assert_eq!((&body["created"], &body["deleted"]), (&true.into(), &false.into()));
-        assert_eq!(body["before"], "0".repeat(40));
-        assert_eq!(body["repository"]["owner"]["id"], 7);
-        assert_eq!(body["repository"]["default_branch"], "main");
-        assert_eq!(body["compare"], "http://git.localhost:8000/alice/hello/commit/bbbbbbbbbbbb");
-    }
 }

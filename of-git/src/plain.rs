@@ -1,10 +1,10 @@
 //! Text from builds and repositories, made safe for somebody's terminal.
 
 /// The widest line that is shown, in characters.
-pub(crate) const WIDTH: usize = 120;
+pub const WIDTH: usize = 120;
 
 /// One line without escape sequences, control characters and direction marks, at most `width` characters wide.
-pub(crate) fn line(text: &str, width: usize) -> String {
+pub fn line(text: &str, width: usize) -> String {
     let mut out = String::with_capacity(text.len().min(width.saturating_mul(4)));
     let mut count = 0;
     let mut rest = text.chars().peekable();
@@ -30,7 +30,7 @@ pub(crate) fn line(text: &str, width: usize) -> String {
 }
 
 /// The last `count` lines of a log, each made plain. The fence that check runs put around a log is left out.
-pub(crate) fn tail(log: &str, count: usize, width: usize) -> Vec<String> {
+pub fn tail(log: &str, count: usize, width: usize) -> Vec<String> {
     let lines = log.lines().filter(|l| !l.trim_start().starts_with("```"));
     let mut shown: Vec<String> = lines.map(|l| line(l, width)).collect();
     let end = shown.iter().rposition(|l| !l.is_empty()).map_or(0, |last| last + 1);

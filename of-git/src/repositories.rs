@@ -76,7 +76,12 @@ impl Repositories {
         Ok(folder)
     }
 
-    /// Removes a repository that its first push left without a single reference.
+    /// Gives a repository another name, which none has.
+    pub(crate) async fn rename(&self, from: &RepoPath, to: &RepoPath) -> io::Result<()> {
+        tokio::fs::rename(self.folder(from), self.folder(to)).await
+    }
+
+    /// Removes a repository.
     pub(crate) async fn remove(&self, path: &RepoPath) -> io::Result<()> {
         let folder = self.folder(path);
         blocking(move || {

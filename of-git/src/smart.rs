@@ -86,7 +86,7 @@ pub(crate) async fn info_refs(
     };
     let folder = match service {
         Service::UploadPack => {
-            caller.may_read(&path)?;
+            caller.may_read(&path, &app.owners)?;
             app.repositories.find(&path).await.ok_or_else(|| auth::missing(&path))?
         }
         Service::ReceivePack => {
@@ -118,7 +118,7 @@ pub(crate) async fn upload_pack(
 ) -> Result<Response, Refusal> {
     let caller = app.keys.basic(&headers)?;
     let path = repo_path(&owner, &repo)?;
-    caller.may_read(&path)?;
+    caller.may_read(&path, &app.owners)?;
     let folder = app.repositories.find(&path).await.ok_or_else(|| auth::missing(&path))?;
     expect_type(&headers, Service::UploadPack)?;
     let request = fetch::read_request(PushBody::new(&headers, body).map_err(bad_body)?).await?;

@@ -157,7 +157,7 @@ async fn a_pusher_who_goes_away_stops_nothing() {
     place.platform.wait_for(1).await;
     child.kill().await.unwrap();
     let folder = place.data.path().join("git/deliveries");
-    until(|| std::fs::read_dir(&folder).unwrap().all(|e| e.unwrap().file_name() == "refused")).await;
+    until(|| std::fs::read_dir(&folder).unwrap().all(|e| e.unwrap().file_name() == "past")).await;
     assert_eq!(place.platform.webhooks()[0].body["after"], sha);
     let mut refs = String::new();
     for _ in 0..2 {

@@ -199,7 +199,12 @@ async fn an_answer_that_means_later_is_tried_again_and_a_refusal_is_said() {
         ["Your push is stored, but the platform refused to deploy it: alice is not a customer."]
     );
     until_sent(data.path()).await;
-    assert_eq!(waiting(&data.path().join("git/deliveries/refused")), 1);
+    let past = std::fs::read_dir(data.path().join("git/deliveries/past")).unwrap();
+    let refused = past.filter(|record| {
+        let record: Value = serde_json::from_slice(&std::fs::read(record.as_ref().unwrap().path()).unwrap()).unwrap();
+        record["tries"][0]["code"] == 403
+    });
+    assert_eq!(refused.count(), 1, "it is kept to be looked at");
 }
 
 #[tokio::test]

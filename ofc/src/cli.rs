@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, doctor, down, git_credential, link, login, login_link, logout, logs, ls, org, password, status,
-    token, up, whoami,
+    completions, demo, doctor, down, git_credential, link, login, login_link, logout, logs, ls, org, password,
+    redeliver, redeploy, repo, status, token, up, whoami,
 };
 
 const EXAMPLES: &str = "\
@@ -13,7 +13,8 @@ Examples:
   ofc demo                       See a push become live functions, and leave nothing behind
   ofc up                         Start the platform here; stop it with Ctrl-C
   ofc link alice/hello           In a git repository: make `git push ofc main` deploy it
-  ofc ls                         What is live, and where";
+  ofc ls                         What is live, and where
+  ofc status alice/hello         How the last push went";
 
 /// OpenFaaS Cloud on one machine: `git push`, and the functions of a repository are live.
 #[derive(Debug, Parser)]
@@ -49,8 +50,14 @@ enum Command {
     Ls(ls::Ls),
     /// Show what a function writes
     Logs(logs::Logs),
-    /// Say whether the platform runs, and where
+    /// Say whether the platform runs, and where; or how the deployment of a commit went
     Status(status::Status),
+    /// Deploy a commit again, or an older one
+    Redeploy(redeploy::Redeploy),
+    /// Have the webhooks sent again that did not arrive
+    Redeliver(redeliver::Redeliver),
+    /// Rename or remove a repository, or take the platform away from it
+    Repo(repo::Repo),
     /// Print the token with which an owner pushes from another machine
     Token(token::Token),
     /// Say how faas-cli logs in to the gateway
@@ -82,6 +89,9 @@ impl Cli {
             Command::Ls(ls) => ls.run(),
             Command::Logs(logs) => logs.run(),
             Command::Status(status) => status.run(),
+            Command::Redeploy(redeploy) => redeploy.run(),
+            Command::Redeliver(redeliver) => redeliver.run(),
+            Command::Repo(repo) => repo.run(),
             Command::Token(token) => token.run(),
             Command::Password(password) => password.run(),
             Command::Completions(completions) => completions.run(),

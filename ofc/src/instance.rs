@@ -33,7 +33,7 @@ pub struct Record {
     pub router: SocketAddr,
     /// The gateway's address.
     pub gateway: SocketAddr,
-    /// The git host's own address, for the platform's token; users reach it through the router.
+    /// The git host's own address, for its REST interface; users reach their repositories through the router.
     pub git: SocketAddr,
 }
 

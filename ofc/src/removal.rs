@@ -81,5 +81,6 @@ pub fn remove_data(data: &DataDir) -> anyhow::Result<()> {
 /// Everybody who has pushed to this platform.
 fn owners(data: &DataDir) -> Vec<Owner> {
     let list = std::fs::read_to_string(data.customers()).unwrap_or_default();
-    list.lines().filter_map(|line| line.trim().parse().ok()).collect()
+    // Behind a login may stand the account that it means.
+    list.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
 }

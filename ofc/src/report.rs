@@ -39,6 +39,18 @@ impl Trouble {
     }
 }
 
+/// The exit code of a command that has said everything already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl Error for Exit {}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
@@ -69,6 +81,9 @@ pub fn render(error: &anyhow::Error) -> String {
 /// The exit code of a command that ended with `result`, after the error is shown.
 pub fn conclude(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
+    if let Some(Exit(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
     let style = crate::terminal::ERROR;
     anstream::eprintln!("{style}error:{style:#} {}", render(&error));
     let usage = error.chain().any(|cause| cause.downcast_ref::<Trouble>().is_some_and(|trouble| trouble.usage));
@@ -99,5 +114,6 @@ mod tests {
         let code = |trouble: Trouble| format!("{:?}", conclude(Err(trouble.into())));
         assert_eq!(code(Trouble::new("x")), format!("{:?}", ExitCode::from(1)));
         assert_eq!(code(Trouble::usage("x")), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(format!("{:?}", conclude(Err(Exit(3).into()))), format!("{:?}", ExitCode::from(3)));
     }
 }

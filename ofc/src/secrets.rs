@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::data_dir::private_dir;
 use crate::report::Trouble;
@@ -22,8 +22,10 @@ pub const GATEWAY_PASSWORD: &str = "basic-auth-password";
 pub const BUILDER: &str = "builder-payload-secret";
 /// What every push token of the git host is derived from.
 pub const GIT_TOKEN_KEY: &str = "git-token-key";
-/// By which the platform's functions read from and report to the git host.
-pub const GIT_PLATFORM: &str = "git-platform-token";
+/// The private key of the GitHub App as which the platform's functions read from and report to the git host.
+pub const GITHUB_APP_KEY: &str = "github-app-private-key";
+/// That App's number at the git host.
+pub const GITHUB_APP_ID: u64 = 1;
 /// By which of-auth, which signs people in, is known to the git host.
 pub const AUTH_CLIENT: &str = "of-client-secret";
 
@@ -32,7 +34,7 @@ const ADMIN: &str = "admin";
 /// 256 bits cannot be guessed.
 const RANDOM_BYTES: usize = 32;
 /// Random secrets, by file name.
-const GENERATED: [&str; 7] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, GIT_PLATFORM, AUTH_CLIENT];
+const GENERATED: [&str; 6] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, AUTH_CLIENT];
 
 /// The secrets of one data directory.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ impl Secrets {
             let path = folder.join(name);
             keep(&path, random).map_err(|cause| unusable(&path, cause))?;
         }
+        let key = folder.join(GITHUB_APP_KEY);
+        keep(&key, app_key).map_err(|cause| unusable(&key, cause))?;
         let user = folder.join(GATEWAY_USER);
         keep(&user, || Ok(ADMIN.to_owned())).map_err(|cause| unusable(&user, cause))?;
         Ok(Self { folder })
@@ -115,10 +119,12 @@ fn random() -> io::Result<String> {
     Ok(hex::encode(bytes))
 }
 
+fn app_key() -> io::Result<String> {
+    of_git::generate_app_key().map(|key| key.expose_secret().to_owned()).map_err(io::Error::other)
+}
+
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -138,7 +144,8 @@ mod tests {
         let second = Secrets::open(path).unwrap();
         assert_eq!(second.get(PAYLOAD).unwrap().expose_secret(), value.expose_secret());
         assert_eq!(second.get(GATEWAY_USER).unwrap().expose_secret(), "admin");
-        for name in GENERATED {
+        assert!(of_git::public_app_key(&second.get(GITHUB_APP_KEY).unwrap()).is_ok());
+        for name in GENERATED.into_iter().chain([GITHUB_APP_KEY]) {
             assert_eq!(mode(&second.path(name)), 0o600, "{name}");
         }
     }

@@ -27,4 +27,4 @@ pub mod status;
 pub mod template;
 pub mod webhook;
 
-pub use openfaas_runtime::{ConfigError, Env, Invalid, Reader};
+pub use openfaas_runtime::{ConfigError, Env, Invalid, Reader, parse_duration};

@@ -31,7 +31,7 @@ const FUNCTIONS: [&str; 20] = [
 ];
 
 /// Secrets of the platform that are kept where tenants' secrets are.
-const SECRETS: [&str; 25] = [
+const SECRETS: [&str; 27] = [
     "aws-ecr-createrepo-credentials",
     "basic-auth-password",
     "basic-auth-user",
@@ -39,6 +39,8 @@ const SECRETS: [&str; 25] = [
     "customers",
     "git-platform-token",
     "github-app-key",
+    "github-app-private-key",
+    "github-app-public-key",
     "github-token",
     "github-webhook-secret",
     "github-webhook-secret-next",

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ContainerSummaryStateEnum};
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
 
 use crate::web::runtime;
 
@@ -65,6 +67,18 @@ impl Engine {
     pub fn remove(&self, id: &str) {
         let options = bollard::query_parameters::RemoveContainerOptionsBuilder::default().force(true).build();
         runtime().block_on(self.0.remove_container(id, Some(options))).unwrap();
+    }
+
+    /// Gives an image one more name.
+    pub fn tag(&self, image: &str, repository: &str) {
+        let options = TagImageOptionsBuilder::default().repo(repository).tag("latest").build();
+        runtime().block_on(self.0.tag_image(image, Some(options))).unwrap();
+    }
+
+    /// Takes a name of an image away.
+    pub fn untag(&self, name: &str) {
+        let options = RemoveImageOptionsBuilder::default().build();
+        runtime().block_on(self.0.remove_image(name, Some(options), None)).unwrap();
     }
 
     /// The tags of an owner's images.

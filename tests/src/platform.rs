@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder};
 use rustix::process::Signal;
 use sdk::signing::{Key, sha256_header};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -222,6 +222,13 @@ impl Platform {
         request.basic_auth(self.secret("basic-auth-user"), Some(self.secret("basic-auth-password")))
     }
 
+    /// A request to the git host's REST interface, with an owner's push token.
+    pub fn to_git_host(&self, method: Method, owner: &str, path: &str) -> RequestBuilder {
+        let token = of_git::token(&self.secret("git-token-key").into(), &owner.parse().unwrap());
+        let request = client().request(method, format!("http://{}/api/v3{path}", self.git_host()));
+        request.bearer_auth(token.expose_secret())
+    }
+
     /// Sends a request.
     pub fn send(&self, request: RequestBuilder) -> Answer {
         try_send(request).expect("the platform answers")
@@ -282,9 +289,8 @@ impl Platform {
 
     /// The check runs of a commit, by name.
     pub fn checks(&self, repository: &Repository, sha: &str) -> BTreeMap<String, Check> {
-        let path = format!("/api/v3/repos/{}/commits/{sha}/check-runs", repository.path());
-        let request = client().get(format!("http://{}{path}", self.git_host()));
-        let answer = self.send(request.bearer_auth(self.secret("git-platform-token"))).json();
+        let path = format!("/repos/{}/commits/{sha}/check-runs?per_page=100", repository.path());
+        let answer = self.send(self.to_git_host(Method::GET, repository.owner(), &path)).json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let check = |run: &Value| Check {
             status: text(&run["status"]),
@@ -294,6 +300,22 @@ impl Platform {
         };
         let runs = answer["check_runs"].as_array().cloned().unwrap_or_default();
         runs.iter().map(|run| (text(&run["name"]), check(run))).collect()
+    }
+
+    /// What `ofc status` says about a commit: its exit code and the report.
+    pub fn status(&self, repository: &Repository, sha: &str) -> (Option<i32>, Value) {
+        let output = self.ofc(&["status", &repository.path(), sha, "--json"], None);
+        let report = serde_json::from_slice(&output.stdout);
+        let report = report.unwrap_or_else(|_| panic!("ofc status: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code(), report)
+    }
+
+    /// Waits until a commit's deployment is at its end, and gives the report.
+    pub fn wait_for_end(&self, repository: &Repository, sha: &str, outcome: &str) -> Value {
+        until_some(&format!("{sha} ends in {outcome}"), DEADLINE, || {
+            let (_, report) = self.status(repository, sha);
+            (report["outcome"] == outcome).then_some(report)
+        })
     }
 
     /// The engine's id of this installation.

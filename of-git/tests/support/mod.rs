@@ -105,10 +105,10 @@ pub(crate) struct Host {
 
 /// The configuration that tests start from.
 pub(crate) fn config(data: &Path, platform: SocketAddr) -> Config {
-    let secrets =
-        Secrets { webhook: WEBHOOK_SECRET.into(), token_key: "master".into(), platform_token: PLATFORM_TOKEN.into() };
+    let secrets = Secrets { webhook: WEBHOOK_SECRET.into(), token_key: "master".into() };
     let url = format!("http://{platform}/github-event").parse().unwrap();
     let mut config = Config::new(data.join("git"), "http://git.localhost:8000".parse().unwrap(), url, secrets);
+    config.platform_token = Some(PLATFORM_TOKEN.into());
     config.customers_path = Some(data.join("customers"));
     config.first_retry = Duration::from_millis(20);
     config

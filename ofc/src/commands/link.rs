@@ -1,7 +1,6 @@
 //! `ofc link`.
 
 use clap::Args;
-use sdk::id::RepoPath;
 
 use crate::git;
 use crate::locate::Which;
@@ -30,11 +29,7 @@ pub struct Link {
 
 impl Link {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let repository: RepoPath = self.repository.parse().map_err(|cause| {
-            Trouble::usage(format!("'{}' names no repository", self.repository))
-                .hint("write it as OWNER/REPOSITORY, for example alice/hello")
-                .because(cause)
-        })?;
+        let repository = super::repository(&self.repository)?;
         if sdk::reserved::is_login(&repository.owner) {
             return Err(Trouble::usage(format!("'{}' is a name of the platform", repository.owner))
                 .hint("choose another owner")

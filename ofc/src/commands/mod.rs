@@ -13,6 +13,9 @@ pub mod logs;
 pub mod ls;
 pub mod org;
 pub mod password;
+pub mod redeliver;
+pub mod redeploy;
+pub mod repo;
 pub mod status;
 pub mod token;
 pub mod up;
@@ -20,7 +23,7 @@ pub mod whoami;
 
 use anyhow::Context;
 use sdk::gateway::Gateway;
-use sdk::id::Owner;
+use sdk::id::{Owner, RepoPath};
 use secrecy::ExposeSecret;
 
 use crate::data_dir::DataDir;
@@ -43,6 +46,16 @@ pub(crate) fn tenant(text: &str, example: &str) -> anyhow::Result<Owner> {
         return Err(Trouble::usage(format!("'{owner}' is a name of the platform")).hint("choose another owner").into());
     }
     Ok(owner)
+}
+
+/// The repository that a user names.
+pub(crate) fn repository(text: &str) -> anyhow::Result<RepoPath> {
+    text.parse().map_err(|cause| {
+        Trouble::usage(format!("'{text}' names no repository"))
+            .hint("write it as OWNER/REPOSITORY, for example alice/hello")
+            .because(cause)
+            .into()
+    })
 }
 
 /// The gateway of a running platform.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::site::Site;
 use crate::report::Trouble;
-use crate::secrets::{GIT_PLATFORM, Secrets};
+use crate::secrets::{GIT_TOKEN_KEY, Secrets};
 
 /// What a check run says; the rest of GitHub's object is of no matter here.
 #[derive(Debug, Clone, Deserialize)]
@@ -75,9 +75,10 @@ impl Deployed {
 }
 
 async fn checks(site: &Site, sha: &str) -> anyhow::Result<Vec<Check>> {
-    // The git host's REST interface is the platform's own: the router does not lead there.
+    // The router does not lead to the git host's REST interface.
     let git = site.record().git;
-    let token = Secrets::existing(site.data().secrets()).get(GIT_PLATFORM)?;
+    let key = Secrets::existing(site.data().secrets()).get(GIT_TOKEN_KEY)?;
+    let token = of_git::token(&key, &site.repository().owner);
     let url = format!("http://{git}/api/v3/repos/{}/commits/{sha}/check-runs", site.repository());
     let request = sdk::http::client().get(url).bearer_auth(token.expose_secret());
     let answer = request.send().await?.error_for_status()?.bytes().await?;

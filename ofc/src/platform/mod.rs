@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::data_dir::{DataDir, private_dir};
 use crate::embedded;
 use crate::instance::{Lock, Record};
+use crate::redelivery;
 use crate::report::Trouble;
 use crate::secrets::Secrets;
 
@@ -68,6 +69,7 @@ impl Platform {
         let variables = prepare(&data, &record, &listeners)?;
         let services = Services::start(&data, &record, owner, variables, listeners).await?;
         record.write(&data)?;
+        redelivery::at_start(&data, &record)?;
         Ok(Self { record, services, data, _lock: lock })
     }
 

@@ -15,7 +15,8 @@ use super::variables::Variables;
 use super::{auth, functions};
 use crate::data_dir::DataDir;
 use crate::instance::Record;
-use crate::secrets::{BUILDER, GIT_PLATFORM, GIT_TOKEN_KEY, PAYLOAD, WEBHOOK};
+use crate::report::Trouble;
+use crate::secrets::{BUILDER, GIT_TOKEN_KEY, GITHUB_APP_ID, GITHUB_APP_KEY, PAYLOAD, WEBHOOK};
 
 /// How long requests from outside may take to end.
 const FRONT_LIMIT: Duration = Duration::from_secs(3);
@@ -144,14 +145,17 @@ fn builder_config(variables: &Variables) -> anyhow::Result<of_builder::Config> {
 }
 
 fn git_config(data: &DataDir, record: &Record, owner: Owner, variables: &Variables) -> anyhow::Result<of_git::Config> {
-    let secrets = of_git::Secrets {
-        webhook: variables.secret(WEBHOOK)?,
-        token_key: variables.secret(GIT_TOKEN_KEY)?,
-        platform_token: variables.secret(GIT_PLATFORM)?,
-    };
+    let secrets = of_git::Secrets { webhook: variables.secret(WEBHOOK)?, token_key: variables.secret(GIT_TOKEN_KEY)? };
+    let public_key = of_git::public_app_key(&variables.secret(GITHUB_APP_KEY)?);
+    let public_key = public_key.map_err(|cause| {
+        Trouble::new(format!("the secret {GITHUB_APP_KEY} cannot be used"))
+            .hint("delete the file and start the platform again: it makes a new one")
+            .because(cause)
+    })?;
     // By address: not every resolver knows the names below the domain. It is signed as from anywhere else.
     let webhook = format!("{}/function/github-event", record.gateway_url()).parse()?;
     let mut config = of_git::Config::new(data.git(), record.git_url().parse()?, webhook, secrets);
+    config.github_app = Some(of_git::GithubApp { id: GITHUB_APP_ID, public_key });
     config.customers_path = Some(data.customers());
     config.first_owner = Some(owner);
     config.client = Some(auth::client(record, variables)?);

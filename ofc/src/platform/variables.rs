@@ -35,7 +35,7 @@ impl Variables {
             ("github_url", record.git_url()),
             // By address: not every resolver knows the names below the domain.
             ("git_hosts", format!("{host}=http://{}", record.git)),
-            ("git_token_host", host),
+            ("github_app_id", secrets::GITHUB_APP_ID.to_string()),
             ("github_api_url", format!("http://{}/api/v3", record.git)),
             ("template_directory", path(templates)),
             ("log_directory", path(data.pipeline_logs())),

@@ -35,7 +35,7 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ofc"));
         command.args(arguments).current_dir(self.path()).env("XDG_STATE_HOME", self.path().join("state"));
         command.env("XDG_CONFIG_HOME", self.path().join("config"));
-        for name in ["OFC_DATA", "OFC_LOG"] {
+        for name in ["OFC_DATA", "OFC_LOG", "OFC_GITHUB_APP_ID", "OFC_GITHUB_KEY_FILE", "OFC_GITHUB_TOKEN_FILE"] {
             command.env_remove(name);
         }
         command

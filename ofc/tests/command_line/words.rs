@@ -12,8 +12,23 @@ fn help_names_every_command_and_shows_examples() {
 #[test]
 fn every_command_has_help() {
     let place = Place::new();
-    for command in ["up", "down", "demo", "doctor", "link", "ls", "logs", "status", "token", "password", "completions"]
-    {
+    let commands = [
+        "up",
+        "down",
+        "demo",
+        "doctor",
+        "link",
+        "ls",
+        "logs",
+        "status",
+        "redeploy",
+        "redeliver",
+        "repo",
+        "token",
+        "password",
+        "completions",
+    ];
+    for command in commands {
         let output = place.run(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
         assert!(stdout(&output).contains("Usage: ofc "), "{command}");
@@ -35,7 +50,18 @@ fn a_wrong_option_is_a_usage_error() {
 #[test]
 fn where_no_platform_has_been_the_hint_is_to_start_one() {
     let place = Place::new();
-    for command in [&["ls"][..], &["status"], &["down"], &["link", "alice/hello"], &["logs", "alice/hello"]] {
+    for command in [
+        &["ls"][..],
+        &["status"],
+        &["status", "alice/hello"],
+        &["redeploy", "alice/hello"],
+        &["redeliver"],
+        &["repo", "uninstall", "alice"],
+        &["repo", "install", "alice/hello"],
+        &["down"],
+        &["link", "alice/hello"],
+        &["logs", "alice/hello"],
+    ] {
         let output = place.run(command);
         assert_eq!(output.status.code(), Some(1), "{command:?}");
         insta::allow_duplicates! {
@@ -56,6 +82,28 @@ fn a_malformed_repository_is_a_usage_error() {
       caused by: 'hello' is not of the form owner/repository
       hint: write it as OWNER/REPOSITORY, for example alice/hello
     ");
+}
+
+#[test]
+fn half_an_app_and_an_app_that_asks_for_deployments_are_usage_errors() {
+    let place = Place::new();
+    for arguments in [
+        &["redeliver", "--app-id", "1"][..],
+        &["redeliver", "--key-file", "key.pem"],
+        &["redeliver", "--since", "soon"],
+        &["redeploy", "alice/hello", "--app-id", "1", "--key-file", "key.pem"],
+        &["redeploy", "alice/hello", "--api-url", "http://ghe.example", "--token-file", "Cargo.toml"],
+        &["status", "hello"],
+        &["repo", "rm", "hello"],
+    ] {
+        let output = place.run(arguments);
+        let code = output.status.code();
+        assert!(
+            code == Some(2) || (arguments.contains(&"--token-file") && code == Some(1)),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
 }
 
 #[test]

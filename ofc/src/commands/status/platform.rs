@@ -1,22 +1,12 @@
-//! `ofc status`.
+//! `ofc status` about the platform itself.
 
-use clap::Args;
 use serde::Serialize;
 
+use crate::commands;
 use crate::instance::{self, Record, State};
 use crate::locate::Which;
 use crate::report::Trouble;
 use crate::terminal::print;
-
-/// Say whether the platform runs, and where; exit code 1 if it does not
-#[derive(Debug, Args)]
-pub struct Status {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    which: Which,
-}
 
 #[derive(Debug, Serialize)]
 struct Report {
@@ -27,28 +17,26 @@ struct Report {
     functions: Option<usize>,
 }
 
-impl Status {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        let data = self.which.data()?;
-        let record = match instance::state(&data)? {
-            State::Running(record) => Some(record),
-            State::Between { .. } | State::Stopped => None,
-        };
-        let functions = match &record {
-            Some(record) => {
-                let gateway = super::gateway(&data, record)?;
-                super::block_on(async { Ok(gateway.list().await?) }).ok().map(|functions| functions.len())
-            }
-            None => None,
-        };
-        let report = Report { running: record.is_some(), data: data.root().display().to_string(), record, functions };
-        if self.json {
-            print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
-        } else {
-            print(&render(&report))?;
+pub(super) fn run(which: &Which, json: bool) -> anyhow::Result<()> {
+    let data = which.data()?;
+    let record = match instance::state(&data)? {
+        State::Running(record) => Some(record),
+        State::Between { .. } | State::Stopped => None,
+    };
+    let functions = match &record {
+        Some(record) => {
+            let gateway = commands::gateway(&data, record)?;
+            commands::block_on(async { Ok(gateway.list().await?) }).ok().map(|functions| functions.len())
         }
-        if report.running { Ok(()) } else { Err(Trouble::new("the platform does not run").hint("ofc up").into()) }
+        None => None,
+    };
+    let report = Report { running: record.is_some(), data: data.root().display().to_string(), record, functions };
+    if json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    } else {
+        print(&render(&report))?;
     }
+    if report.running { Ok(()) } else { Err(Trouble::new("the platform does not run").hint("ofc up").into()) }
 }
 
 fn render(report: &Report) -> String {
