@@ -139,6 +139,7 @@ async fn unsigned_messages_and_those_for_others_are_refused() {
 }
 
 /// A status function that does not answer until it is let go.
+#[expect(clippy::unwrap_used, reason = "test helper")]
 async fn held_up(gateway: &FakeGateway) -> (String, std::sync::Arc<tokio::sync::Semaphore>) {
     let leave = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
     let inner = gateway.vars(&[])[0].1.clone();

@@ -216,7 +216,6 @@ fn bounded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    #[expect(clippy::unwrap_used, reason = "test helper")]
     pub(super) fn status(context: &str, state: State) -> Status {
         let event = serde_json::from_value(serde_json::json!({
             "host": "h", "owner": "alice", "owner_id": 1, "repo": "r", "repo_id": 2, "private": false, "branch": "main",

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use axum::Router;
 use axum::extract::State as Shared;
 use axum::routing::post;
