@@ -8,6 +8,8 @@ mod client;
 mod config;
 mod deliveries;
 mod error;
+#[cfg(feature = "fake-github")]
+pub mod fake_github;
 mod pauses;
 mod scope;
 mod tokens;

@@ -1,24 +1,82 @@
 //! A status in the form of GitHub's check runs.
 
-use sdk::status::{State, Status};
-use serde::Serialize;
+use chrono::{DateTime, SecondsFormat, Utc};
+use sdk::call::CallId;
+use sdk::status::{Annotation, State, Status};
+use serde::{Deserialize, Serialize};
 
-/// GitHub takes no longer text, in characters.
+use crate::markdown::{fenced, link, table};
+
+/// GitHub takes no longer summary and no longer text, in characters.
 const MAX_TEXT: usize = 65_535;
-const CUT: &str = "(the beginning of the log is left out)\n";
-/// Backticks of one fence at most: a line of more is broken instead.
-const MAX_FENCE: usize = 64;
+/// The longest title of a run, and of an annotation, in characters.
+const MAX_TITLE: usize = 255;
+/// GitHub takes so many annotations at a time, and adds them to those that are there.
+const MAX_ANNOTATIONS: usize = 50;
+/// The longest message of an annotation, in bytes.
+const MAX_MESSAGE: usize = 64 * 1024;
+/// The longest path of an annotation, in bytes.
+const MAX_PATH: usize = 4096;
+
+/// A check run as GitHub tells of it: what is needed to go on with it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) id: u64,
+    #[serde(default)]
+    pub(crate) name: String,
+    /// The call that made it.
+    #[serde(default)]
+    pub(crate) external_id: Option<String>,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    output: RunOutput,
+    /// When what it shows was said; 0 where that is not known.
+    #[serde(skip)]
+    said_at: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct RunOutput {
+    #[serde(default)]
+    annotations_count: u64,
+}
+
+impl Run {
+    /// The run, showing what was said at a time.
+    pub(crate) fn said_at(self, said_at: u64) -> Self {
+        Self { said_at, ..self }
+    }
+
+    /// True if a status comes too late: something newer was said, or the run is further than that.
+    pub(crate) fn is_past(&self, status: &Status) -> bool {
+        let newer_was_said = status.at != 0 && status.at < self.said_at;
+        let further = match self.status.as_str() {
+            "completed" => !status.state.is_final() || status.state == State::Neutral,
+            "in_progress" => status.state == State::Queued,
+            _ => false,
+        };
+        newer_was_said || further
+    }
+}
 
 /// Body of `POST` and `PATCH …/check-runs`.
 #[derive(Debug, Serialize)]
 pub(crate) struct CheckRun<'a> {
-    pub(crate) name: &'a str,
+    name: &'a str,
     /// Only when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) head_sha: Option<&'a str>,
+    head_sha: Option<&'a str>,
+    /// Only when it is made: the push that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     conclusion: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details_url: Option<&'a str>,
     output: Output<'a>,
@@ -26,104 +84,115 @@ pub(crate) struct CheckRun<'a> {
 
 #[derive(Debug, Serialize)]
 struct Output<'a> {
-    title: &'a str,
+    title: String,
     summary: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     text: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Line<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    start_line: u32,
+    end_line: u32,
+    annotation_level: &'static str,
+    message: &'a str,
+    title: String,
 }
 
 impl<'a> CheckRun<'a> {
-    pub(crate) fn of(status: &'a Status) -> Self {
-        let (state, conclusion) = match status.state {
-            State::Queued => ("queued", None),
-            State::InProgress => ("in_progress", None),
-            State::Success => ("completed", Some("success")),
-            State::Failure => ("completed", Some("failure")),
-            State::Neutral => ("completed", Some("neutral")),
-        };
-        let url = status.url.as_deref().filter(|url| is_link(url));
-        let title = plain(&status.title);
-        let summary = url.map_or_else(|| title.clone(), |url| format!("[{title}](<{url}>)"));
+    /// A new run of the status's commit.
+    pub(crate) fn new(status: &'a Status, url: Option<&'a str>, call: &CallId, now: DateTime<Utc>) -> Self {
+        let started = status.state != State::Queued;
+        Self {
+            head_sha: Some(status.sha.as_str()),
+            external_id: Some(call.to_string()),
+            started_at: started.then(|| time(now)),
+            // Nothing was begun and nothing will be: another branch, for example.
+            conclusion: conclusion(status.state, "skipped"),
+            ..Self::of(status, url, now, true)
+        }
+    }
+
+    /// The change of a run that is there.
+    pub(crate) fn change(run: &Run, status: &'a Status, url: Option<&'a str>, now: DateTime<Utc>) -> Self {
+        let starts = run.status == "queued" && status.state != State::Queued;
+        let started_at = starts.then(|| time(now));
+        Self { started_at, ..Self::of(status, url, now, run.output.annotations_count == 0) }
+    }
+
+    fn of(status: &'a Status, url: Option<&'a str>, now: DateTime<Utc>, annotate: bool) -> Self {
         Self {
             name: &status.context,
             head_sha: None,
-            status: state,
-            conclusion,
+            external_id: None,
+            status: match status.state {
+                State::Queued => "queued",
+                State::InProgress => "in_progress",
+                State::Success | State::Failure | State::Neutral => "completed",
+            },
+            started_at: None,
+            conclusion: conclusion(status.state, "neutral"),
+            completed_at: status.state.is_final().then(|| time(now)),
             details_url: url,
-            output: Output { title: &status.title, summary, text: fenced(&status.log, MAX_TEXT) },
+            output: Output {
+                title: cut(&status.title, MAX_TITLE),
+                summary: summary(status, url),
+                text: fenced(&status.log, MAX_TEXT),
+                annotations: if annotate { lines(status) } else { Vec::new() },
+            },
         }
     }
+}
 
-    /// As it is sent when the run is made.
-    pub(crate) fn new_at(self, sha: &'a str) -> Self {
-        Self { head_sha: Some(sha), ..self }
+fn conclusion(state: State, nothing_done: &'static str) -> Option<&'static str> {
+    match state {
+        State::Queued | State::InProgress => None,
+        State::Success => Some("success"),
+        State::Failure => Some("failure"),
+        State::Neutral => Some(nothing_done),
     }
 }
 
-fn is_link(url: &str) -> bool {
-    let scheme = url.starts_with("http://") || url.starts_with("https://");
-    scheme && !url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>')
+fn summary(status: &Status, url: Option<&str>) -> String {
+    let sentence = link(&cut(&status.title, MAX_TEXT / 4), url);
+    let room = MAX_TEXT.saturating_sub(sentence.chars().count() + 2);
+    let table = table(&status.functions, room);
+    if table.is_empty() { sentence } else { format!("{sentence}\n\n{table}") }
 }
 
-/// Text that Markdown shows as it is: parts of it come from a stranger's files.
-fn plain(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if "\\`*_[]<>#|~!".contains(c) {
-            escaped.push('\\');
+fn lines(status: &Status) -> Vec<Line<'_>> {
+    let usable = status.annotations.iter().filter(|annotation| {
+        let path = &annotation.path;
+        !path.is_empty() && path.len() <= MAX_PATH && !path.starts_with('/') && !annotation.message.trim().is_empty()
+    });
+    usable.take(MAX_ANNOTATIONS).map(|annotation| Line::of(annotation, status)).collect()
+}
+
+impl<'a> Line<'a> {
+    fn of(annotation: &'a Annotation, status: &Status) -> Self {
+        let message = &annotation.message;
+        Self {
+            path: &annotation.path,
+            start_line: annotation.line.max(1),
+            end_line: annotation.line.max(1),
+            annotation_level: if status.state == State::Failure { "failure" } else { "warning" },
+            message: &message[..message.floor_char_boundary(MAX_MESSAGE)],
+            title: cut(&status.title, MAX_TITLE),
         }
-        escaped.push(c);
     }
-    escaped
 }
 
-/// The log's end in a fence that nothing in the log closes, together at most `limit` characters.
-fn fenced(log: &str, limit: usize) -> String {
-    let log = log.trim_end();
-    if log.is_empty() {
-        return String::new();
+/// At most `limit` characters of a text.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
     }
-    let fence = "`".repeat((longest_run_of_backticks(log) + 1).clamp(3, MAX_FENCE + 1));
-    let log = if fence.len() > MAX_FENCE { log.replace("```", "'''") } else { log.to_owned() };
-    let frame = 2 * fence.len() + 2;
-    let length = log.chars().count();
-    if length + frame <= limit {
-        return format!("{fence}\n{log}\n{fence}");
-    }
-    let room = limit.saturating_sub(frame + CUT.len());
-    let tail: String = log.chars().skip(length.saturating_sub(room)).collect();
-    format!("{fence}\n{CUT}{tail}\n{fence}")
+    text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn longest_run_of_backticks(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_is_fenced_and_its_end_is_kept() {
-        assert_eq!(fenced("", 100), "");
-        assert_eq!(fenced("a\nb\n", 100), "```\na\nb\n```");
-        let log: String = (0..20_000).map(|n| format!("line {n} ä\n")).collect();
-        let text = fenced(&log, MAX_TEXT);
-        assert_eq!(text.chars().count(), MAX_TEXT);
-        assert!(text.starts_with("```\n(the beginning") && text.ends_with("line 19999 ä\n```"));
-    }
-
-    #[test]
-    fn a_log_cannot_leave_its_fence() {
-        assert_eq!(fenced("````\n# Big", 100), "`````\n````\n# Big\n`````");
-        let text = fenced(&"`".repeat(60_000), MAX_TEXT);
-        assert!(text.chars().count() <= MAX_TEXT);
-        assert!(longest_run_of_backticks(&text[MAX_FENCE + 1..text.len() - MAX_FENCE - 1]) < MAX_FENCE);
-    }
-
-    #[test]
-    fn markdown_in_a_title_means_nothing() {
-        assert_eq!(plain("live at http://a/b_c"), "live at http://a/b\\_c");
-        assert_eq!(plain("[x](http://evil) <img>"), "\\[x\\](http://evil) \\<img\\>");
-    }
+fn time(now: DateTime<Utc>) -> String {
+    now.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod check_run;
+mod checks;
+mod commit_statuses;
 mod config;
+mod deployments;
 mod github;
-mod known;
+mod markdown;
 mod report;
 
 use axum::Router;
