@@ -1,6 +1,6 @@
 //! The words of the pipeline, laid out for the pusher's terminal.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::checks::{CheckRun, Conclusion, Progress};
 use crate::plain;
@@ -22,6 +22,8 @@ const REASON: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     said: HashMap<String, String>,
+    /// Files and lines that were named.
+    named: HashSet<(String, u32)>,
     width: usize,
 }
 
@@ -29,7 +31,7 @@ impl Lines {
     /// What there is to say about a check run now; nothing if that was said before.
     pub(crate) fn of(&mut self, run: &CheckRun) -> Vec<String> {
         let name = plain::line(&run.name, WIDEST);
-        let lines = if run.name == STACK { stack(run) } else { self.function(&name, run) };
+        let lines = if run.name == STACK { self.stack(run) } else { self.function(&name, run) };
         let text = lines.join("\n");
         if self.said.get(&run.name) == Some(&text) {
             return Vec::new();
@@ -46,9 +48,39 @@ impl Lines {
             return vec![plain::line(&format!("{name:width$}{words}"), plain::WIDTH)];
         }
         let mut lines = vec![format!("{name:width$}FAILED: {words}")];
-        lines.extend(remarks(run, width + 2));
+        lines.extend(self.remarks(run).into_iter().map(|remark| format!("{:1$}{remark}", "", width + 2)));
         lines.extend(log(run, width + 2));
         lines
+    }
+
+    /// The sentence about the whole, after what no function has said.
+    fn stack(&mut self, run: &CheckRun) -> Vec<String> {
+        let words = words(run);
+        if !failed(run) {
+            return vec![words];
+        }
+        let reason = words.trim_end_matches('.');
+        let mut lines = self.remarks(run);
+        lines.push(format!("The deployment FAILED: {reason}. What was live is untouched."));
+        lines.extend(log(run, 2));
+        lines
+    }
+
+    /// Where in the repository the cause is: of the remarks those that came last, since earlier ones may be mended.
+    fn remarks(&mut self, run: &CheckRun) -> Vec<String> {
+        let first = run.output.annotations.len().saturating_sub(REMARKS);
+        let title = words(run);
+        let new = run.output.annotations[first..]
+            .iter()
+            .filter(|remark| self.named.insert((remark.path.clone(), remark.start_line)));
+        new.map(|remark| {
+            let place = format!("{}:{}", remark.path, remark.start_line);
+            let message = plain::line(remark.message.lines().next().unwrap_or_default(), REASON);
+            // The reason is not said twice.
+            let text = if title.contains(&message) { format!("at {place}") } else { format!("{place}: {message}") };
+            plain::line(&text, REASON)
+        })
+        .collect()
     }
 }
 
@@ -56,28 +88,6 @@ impl Lines {
 pub(crate) fn failed(run: &CheckRun) -> bool {
     let fine = [Conclusion::Success, Conclusion::Neutral, Conclusion::Skipped];
     run.status == Progress::Completed && run.conclusion.is_some_and(|conclusion| !fine.contains(&conclusion))
-}
-
-fn stack(run: &CheckRun) -> Vec<String> {
-    let words = words(run);
-    if !failed(run) {
-        return vec![words];
-    }
-    let reason = words.trim_end_matches('.');
-    let mut lines = vec![format!("The deployment FAILED: {reason}. What was live is untouched.")];
-    lines.extend(remarks(run, 2));
-    lines.extend(log(run, 2));
-    lines
-}
-
-/// Where in the repository the cause is: the remarks that came last, since earlier ones may be mended.
-fn remarks(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
-    let first = run.output.annotations.len().saturating_sub(REMARKS);
-    run.output.annotations[first..].iter().map(move |remark| {
-        let message = remark.message.lines().next().unwrap_or_default();
-        let text = format!("{}:{}: {message}", remark.path, remark.start_line);
-        format!("{:indent$}{}", "", plain::line(&text, REASON))
-    })
 }
 
 fn log(run: &CheckRun, indent: usize) -> impl Iterator<Item = String> {
@@ -158,6 +168,12 @@ mod tests {
             Lines::default().of(&failed)[1..],
             ["          page/Dockerfile:3: COPY: no such file", "          no such file"]
         );
+        failed.output.title = Some("the image was not built: COPY: no such file".into());
+        let mut lines = Lines::default();
+        assert_eq!(lines.of(&failed)[1], "          at page/Dockerfile:3", "the reason is not said twice");
+        failed.name = STACK.into();
+        assert_eq!(lines.of(&failed).len(), 2, "nor is the line");
+        assert_eq!(Lines::default().of(&failed)[0], "at page/Dockerfile:3", "the sentence about the whole comes last");
     }
 
     #[test]

@@ -14,7 +14,7 @@ fn a_failing_dockerfile_has_a_failed_check_with_its_line_and_the_end_of_the_log(
     repository.write("a/Dockerfile", format!("FROM debian:bookworm-slim\n\n{step}\n"));
     let sha = repository.commit("Break it");
     let pushed = repository.push(&platform);
-    assert!(pushed.ok && pushed.says("a/Dockerfile:3: "), "the pusher sees the line: {pushed}");
+    assert!(pushed.ok && pushed.says("at a/Dockerfile:3"), "the pusher sees the line: {pushed}");
     assert!(pushed.says("step 50") && pushed.last().contains("FAILED"), "{pushed}");
 
     let check = &platform.checks(&repository, &sha)["a"];

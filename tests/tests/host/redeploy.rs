@@ -30,6 +30,7 @@ fn an_older_commit_is_rolled_back_to_and_the_newest_comes_back() {
     ofc(&platform, &["redeploy", &path, "--follow"]);
     assert_eq!((platform.get(owner, "/a").text.as_str(), platform.label(&service, SHA)), ("two", new.clone()));
 
+    platform.wait_for_containers(&[&service, &format!("{owner}-b")]);
     let before = platform.container(&service);
     ofc(&platform, &["redeploy", &path, "main", "--rebuild", "--follow"]);
     platform.wait_for_containers(&[&service, &format!("{owner}-b")]);

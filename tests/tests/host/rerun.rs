@@ -70,6 +70,7 @@ fn a_rerun_of_a_commit_that_a_newer_one_followed_changes_nothing() {
     repository.deploy(&platform);
     let runs = check_runs(&platform, &repository, &old);
     let stack = runs.iter().find(|run| run["name"] == "stack-deploy").unwrap();
+    platform.wait_for_containers(&[&format!("{}-a", repository.owner())]);
     let containers = platform.containers();
     ask(&platform, &repository, Method::POST, &format!("/check-runs/{}/rerequest", stack["id"]));
     until("the old commit is superseded", || {

@@ -49,7 +49,13 @@ fn s23_a_webhook_that_is_sent_again_later_changes_nothing() {
     }});
     deployment["repository"] = first["repository"].clone();
     assert_eq!(signed(&platform, "deployment", &deployment).status, 202);
-    let superseded = || platform.audit().iter().filter(|line| line["message"].as_str().unwrap_or_default().starts_with("superseded")).count();
+    let superseded = || {
+        platform
+            .audit()
+            .iter()
+            .filter(|line| line["message"].as_str().unwrap_or_default().starts_with("superseded"))
+            .count()
+    };
     until("the rollback is superseded", || superseded() == 2);
     assert_eq!(platform.get(repository.owner(), "/a").text, "two");
 }
@@ -92,7 +98,9 @@ fn s38_only_signed_webhooks_remove_and_only_what_is_theirs() {
     for repository in [&alice, &other, &bob] {
         repository.deploy(&platform);
     }
-    let label = |service: &str, name: &str| platform.label(service, &format!("com.openfaas.cloud.{name}")).parse::<u64>().unwrap();
+    let label = |service: &str, name: &str| {
+        platform.label(service, &format!("com.openfaas.cloud.{name}")).parse::<u64>().unwrap()
+    };
     let (service, login) = (format!("{}-a", alice.owner()), alice.owner().to_owned());
     let (owner_id, repo_id) = (label(&service, "git-owner-id"), label(&service, "git-repo-id"));
     let account = json!({"id": owner_id, "login": login});
