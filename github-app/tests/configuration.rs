@@ -4,6 +4,8 @@ use github_app::fake_github::app_key;
 use github_app::{App, Client};
 use sdk::Env;
 
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 fn env(vars: &[(&str, &str)], secrets: &[(&str, &str)]) -> Env {
     Env::from_map(vars.iter().copied(), secrets.iter().copied())
 }
@@ -48,7 +50,7 @@ fn an_app_is_an_id_and_a_key_or_nothing() {
     assert_eq!(named(&[("github_app_id", "Iv23abc.x")], &[("private-key", &pem)]), Ok(true));
     let elsewhere = [("github_app_id", "12"), ("private_key_filename", "app.pem")];
     assert_eq!(named(&elsewhere, &[("app.pem", &pem)]), Ok(true));
-    let bad: [(&[(&str, &str)], &[(&str, &str)], &str); 5] = [
+    let bad: [(Pairs<'_>, Pairs<'_>, &str); 5] = [
         (&[("github_app_id", "12")], &[], "private-key"),
         (&elsewhere, &[("private-key", &pem)], "app.pem"),
         (&[], &[("private-key", &pem)], "github_app_id"),

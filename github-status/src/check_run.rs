@@ -31,6 +31,8 @@ pub(crate) struct Run {
     status: String,
     #[serde(default)]
     output: RunOutput,
+    #[serde(default)]
+    completed_at: Option<DateTime<Utc>>,
     /// When what it shows was said; 0 where that is not known.
     #[serde(skip)]
     said_at: u64,
@@ -48,16 +50,38 @@ impl Run {
         Self { said_at, ..self }
     }
 
-    /// True if a status comes too late: something newer was said, or the run is further than that.
-    pub(crate) fn is_past(&self, status: &Status) -> bool {
-        let newer_was_said = status.at != 0 && status.at < self.said_at;
-        let further = match self.status.as_str() {
-            "completed" => !status.state.is_final() || status.state == State::Neutral,
-            "in_progress" => status.state == State::Queued,
-            _ => false,
-        };
-        newer_was_said || further
+    /// What a status of the same push means for the run.
+    pub(crate) fn next(&self, status: &Status) -> Next {
+        let newest = self.newest();
+        if status.at != 0 && status.at < newest {
+            return Next::Nothing;
+        }
+        match (self.status.as_str(), status.state) {
+            ("completed", State::Success | State::Failure) => Next::Change,
+            // The queue tries the push again, after an end that was said before.
+            ("completed", State::InProgress) if newest != 0 && status.at > newest => Next::Anew,
+            // Nobody may follow a `queued`, and then it would hide how the commit ended.
+            ("completed", _) | ("in_progress", State::Queued) => Next::Nothing,
+            _ => Next::Change,
+        }
     }
+
+    /// When the newest thing that it shows was said, in microseconds; 0 where that is not known.
+    fn newest(&self) -> u64 {
+        let ended = self.completed_at.map_or(0, |end| u64::try_from(end.timestamp_micros()).unwrap_or_default());
+        if self.said_at == 0 { ended } else { self.said_at }
+    }
+}
+
+/// What becomes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The status comes too late.
+    Nothing,
+    /// It is changed.
+    Change,
+    /// It stays as it is, and there is a new one.
+    Anew,
 }
 
 /// Body of `POST` and `PATCH …/check-runs`.

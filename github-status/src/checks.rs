@@ -12,7 +12,7 @@ use sdk::call::CallId;
 use sdk::status::{State, Status};
 use serde::Deserialize;
 
-use crate::check_run::{CheckRun, Run};
+use crate::check_run::{CheckRun, Next, Run};
 use crate::github::{Outcome, Subject};
 use sdk::status::Known;
 
@@ -34,6 +34,14 @@ enum Found {
     Nothing,
 }
 
+/// What is to be done.
+enum Aim {
+    Make,
+    Change(Run),
+    Leave(Option<Run>, Outcome),
+}
+
+/// Reports check runs.
 pub(crate) struct Checks {
     client: Client,
     known: Known<(Subject, CallId), Run>,
@@ -55,22 +63,14 @@ impl Checks {
         let mut known = place.lock().await;
         let mut attempt = 1;
         loop {
-            let run = match known.take() {
-                Some(run) => Some(run),
-                None => match self.find(status, call).await? {
-                    Found::Mine(run) => Some(run),
-                    // This push has nothing to say about a commit that another one has dealt with.
-                    Found::Others if status.state == State::Neutral => return Ok(Outcome::OfAnother),
-                    Found::Others | Found::Nothing => None,
-                },
-            };
-            if let Some(run) = run.as_ref().filter(|run| run.is_past(status)) {
-                *known = Some(run.clone());
-                return Ok(Outcome::Late);
-            }
-            let reported = match &run {
-                Some(run) => self.change(run, status, url).await,
-                None => self.make(status, url, call).await,
+            let aim = self.aim(known.take(), status, call).await?;
+            let reported = match &aim {
+                Aim::Change(run) => self.change(run, status, url).await,
+                Aim::Make => self.make(status, url, call).await,
+                Aim::Leave(run, outcome) => {
+                    known.clone_from(run);
+                    return Ok(*outcome);
+                }
             };
             match reported {
                 Ok(run) => {
@@ -78,10 +78,28 @@ impl Checks {
                     return Ok(Outcome::Reported);
                 }
                 // It was deleted at GitHub, or made without an answer: what there is decides.
-                Err(error) if attempt < ATTEMPTS && is_unclear(run.as_ref(), &error) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && is_unclear(&aim, &error) => attempt += 1,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What is to be done, by the run that is known or by what GitHub lists.
+    async fn aim(&self, known: Option<Run>, status: &Status, call: &CallId) -> Result<Aim, GithubError> {
+        let found = match known {
+            Some(run) => Found::Mine(run),
+            None => self.find(status, call).await?,
+        };
+        Ok(match found {
+            Found::Mine(run) => match run.next(status) {
+                Next::Nothing => Aim::Leave(Some(run), Outcome::Late),
+                Next::Change => Aim::Change(run),
+                Next::Anew => Aim::Make,
+            },
+            // This push has nothing to say about a commit that another one has dealt with.
+            Found::Others if status.state == State::Neutral => Aim::Leave(None, Outcome::OfAnother),
+            Found::Others | Found::Nothing => Aim::Make,
+        })
     }
 
     async fn find(&self, status: &Status, call: &CallId) -> Result<Found, GithubError> {
@@ -125,8 +143,8 @@ impl Checks {
 }
 
 /// True where only GitHub's list can tell what became of a call.
-fn is_unclear(run: Option<&Run>, error: &GithubError) -> bool {
-    let deleted = run.is_some() && error.is_not_found();
+fn is_unclear(aim: &Aim, error: &GithubError) -> bool {
+    let deleted = matches!(aim, Aim::Change(_)) && error.is_not_found();
     deleted || (error.is_worth_a_retry() && !matches!(error, GithubError::Busy { .. }))
 }
 

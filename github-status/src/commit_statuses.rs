@@ -69,9 +69,16 @@ struct Said {
 impl Said {
     /// True if a status comes too late: something newer was said, or its push has said its last word.
     fn is_past(&self, status: &Status, call: &CallId) -> bool {
-        let newer_was_said = status.at != 0 && status.at < self.at;
-        let no_end = !status.state.is_final() || status.state == State::Neutral;
-        newer_was_said || (self.call == *call && self.state.is_final() && no_end)
+        if status.at != 0 && status.at < self.at {
+            return true;
+        }
+        let ended = self.call == *call && self.state.is_final();
+        match status.state {
+            State::Success | State::Failure => false,
+            // The queue tries the push again.
+            State::InProgress => ended && (self.at == 0 || status.at <= self.at),
+            State::Queued | State::Neutral => ended,
+        }
     }
 }
 

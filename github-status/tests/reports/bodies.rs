@@ -8,6 +8,7 @@ use super::{Lab, status};
 
 const ALL: [State; 5] = [State::Queued, State::InProgress, State::Success, State::Failure, State::Neutral];
 
+#[expect(clippy::unwrap_used, reason = "test helper")]
 fn extreme(context: &str, state: State, text: &str) -> Status {
     let short: String = text.chars().take(400).collect();
     let remark = |n: u32| Annotation {

@@ -190,3 +190,26 @@ async fn the_order_in_which_things_were_said_counts() {
     lab.told("call-1", &[at(7, State::Failure, "boom")]).await;
     assert_eq!((of(&lab.run(0)), of(&lab.run(1))), (("completed", Some("failure")), ("queued", None)));
 }
+
+#[tokio::test]
+async fn a_push_that_the_queue_tries_again_is_a_run_of_its_own() {
+    let mut lab = Lab::start(&[]).await;
+    let now = || u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap();
+    let at = |at, state| sdk::status::Status { at, ..status("greet", state, "x") };
+    let first = now() - 5_000_000;
+    lab.told("call-1", &[at(first, State::InProgress), at(first + 1, State::Failure)]).await;
+    for (restarted, runs) in [(false, 2), (true, 3)] {
+        if restarted {
+            lab.restart();
+        }
+        for late in [at(first, State::InProgress), at(now() + 5_000_000, State::Queued)] {
+            assert!(lab.send(&late).await.1.starts_with("too late"));
+        }
+        // After the end, by the clock of whoever says it and by GitHub's whole seconds.
+        let again = now() + 2_000_000 + 3_000_000 * runs;
+        lab.told("call-1", &[at(again, State::InProgress), at(again + 1, State::Failure)]).await;
+        let all = lab.github.runs();
+        assert_eq!(all.len() as u64, runs);
+        assert!(all.iter().all(|run| of(run) == ("completed", Some("failure"))));
+    }
+}
