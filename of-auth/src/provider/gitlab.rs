@@ -1,5 +1,6 @@
 //! GitLab, in the cloud or one's own.
 
+use sdk::id::Owner;
 use sdk::identity::Role;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ pub(super) const CLOUD: &str = "https://gitlab.com";
 const SCOPES: &str = "read_api";
 const USER: &str = "/api/v4/user";
 const GROUPS: &str = "/api/v4/groups";
+const NAMESPACES: &str = "/api/v4/namespaces";
 /// GitLab lists groups by the least access that one has, and does not say which; so each level is asked for.
 const LEVELS: [(u8, Role); 3] = [(40, Role::Owner), (30, Role::Member), (10, Role::Viewer)];
 
@@ -28,8 +30,16 @@ pub(super) struct GitLab {
 
 #[derive(Deserialize)]
 struct User {
-    id: u64,
     username: String,
+}
+
+/// The place of a person's projects. Its number, and not the person's own, is the owner's: GitLab numbers people apart
+/// from groups, so that a person may have a group's number, but namespaces of both together.
+#[derive(Deserialize)]
+struct Namespace {
+    id: u64,
+    kind: String,
+    full_path: String,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +71,8 @@ impl GitLab {
         let login_data = (pending, code, redirect_uri);
         let token = self.application.exchange(&self.caller, exchange, Proof::Form, login_data).await?.access;
         let (user, _) = self.caller.get::<User>(self.endpoints.internal(USER), Some(&token)).await?;
+        let login = login(&user.username)?;
+        let id = self.namespace(&login, &token).await?;
         let mut organisations = Vec::new();
         for (level, role) in LEVELS {
             for group in self.groups(level, &token).await? {
@@ -71,8 +83,17 @@ impl GitLab {
                 }
             }
         }
-        let id = number(user.id, USER)?;
-        Ok(Person { host: self.host().to_owned(), id, login: login(&user.username)?, organisations })
+        Ok(Person { host: self.host().to_owned(), id, login, organisations })
+    }
+
+    /// The number of a person's namespace.
+    async fn namespace(&self, login: &Owner, token: &SecretString) -> Result<u64, ProviderError> {
+        let path = format!("{NAMESPACES}/{login}");
+        let (namespace, _) = self.caller.get::<Namespace>(self.endpoints.internal(&path), Some(token)).await?;
+        if namespace.kind != "user" || !namespace.full_path.eq_ignore_ascii_case(login.as_str()) {
+            return Err(ProviderError::Nonsense { path, why: "it is not the person's namespace".into() });
+        }
+        number(namespace.id, &path)
     }
 
     async fn groups(&self, level: u8, token: &SecretString) -> Result<Vec<Group>, ProviderError> {

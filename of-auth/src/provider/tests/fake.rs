@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,6 +21,8 @@ type Fields = HashMap<String, String>;
 /// What it says about the person, and how it behaves.
 pub(super) struct World {
     pub(super) user: Value,
+    /// GitLab's namespaces, by their paths.
+    pub(super) namespaces: HashMap<String, Value>,
     /// All that are listed, with the access level at GitLab.
     pub(super) organisations: Vec<(u64, Value)>,
     pub(super) page_size: usize,
@@ -42,6 +44,7 @@ impl Fake {
     pub(super) async fn start(user: Value, organisations: Vec<(u64, Value)>) -> Self {
         let world = World {
             user,
+            namespaces: HashMap::new(),
             organisations,
             page_size: 2,
             links: None,
@@ -59,6 +62,7 @@ impl Fake {
             .route("/oauth/token", post(gitlab_token))
             .route("/api/v3/user", get(person))
             .route("/api/v4/user", get(person))
+            .route("/api/v4/namespaces/{path}", get(namespace))
             .route("/api/v3/user/memberships/orgs", get(memberships))
             .route("/api/v4/groups", get(groups))
             .with_state(fake.clone());
@@ -174,4 +178,12 @@ async fn groups(State(fake): State<Fake>, headers: HeaderMap, Query(query): Quer
         .map(|(_, entry)| entry.clone())
         .collect();
     fake.page("/api/v4/groups", &query, all)
+}
+
+async fn namespace(State(fake): State<Fake>, headers: HeaderMap, Path(path): Path<String>) -> Response {
+    if !fake.knows(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let found = fake.world().namespaces.get(&path).cloned();
+    found.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |found| axum::Json(found).into_response())
 }

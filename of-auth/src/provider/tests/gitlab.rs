@@ -11,8 +11,11 @@ fn group(level: u64, id: u64, path: &str) -> (u64, Value) {
 }
 
 async fn alice(groups: Vec<(u64, Value)>) -> (Fake, Provider) {
-    let user = json!({"id": 42, "username": "alice", "state": "active"});
+    // Her number is also that of a group, which has nothing to do with her.
+    let user = json!({"id": 5, "username": "alice", "state": "active"});
     let fake = Fake::start(user, groups).await;
+    let namespace = json!({"id": 42, "kind": "user", "path": "alice", "full_path": "alice"});
+    fake.world().namespaces.insert("alice".into(), namespace);
     let provider = provider(&[("oauth_provider", "gitlab"), ("oauth_provider_base_url", fake.url.as_str())]);
     (fake, provider)
 }
@@ -60,4 +63,24 @@ async fn a_link_to_another_host_is_not_followed() {
     let (fake, provider) = alice((1..=5).map(|id| group(30, id, &format!("g{id}"))).collect()).await;
     fake.world().links = Some("https://evil.example/api/v4/groups".into());
     assert!(matches!(sign_in(&provider).await.unwrap_err(), ProviderError::ForeignPage));
+}
+
+/// People and groups are numbered apart, and their namespaces together: a person is known under the latter number.
+#[tokio::test]
+async fn a_person_is_never_taken_for_a_group_with_the_persons_number() {
+    let (fake, provider) = alice(vec![]).await;
+    let person = sign_in(&provider).await.unwrap();
+    assert_eq!((person.id, person.organisations.len()), (42, 0));
+    for wrong in [
+        json!({"id": 5, "kind": "group", "full_path": "alice"}),
+        json!({"id": 5, "kind": "user", "full_path": "mallory"}),
+        json!({"id": 0, "kind": "user", "full_path": "alice"}),
+        json!({"kind": "user", "full_path": "alice"}),
+    ] {
+        fake.world().namespaces.insert("alice".into(), wrong.clone());
+        let refused = sign_in(&provider).await.unwrap_err();
+        assert!(matches!(refused, ProviderError::Nonsense { .. }), "{wrong}");
+    }
+    fake.world().namespaces.clear();
+    assert!(matches!(sign_in(&provider).await.unwrap_err(), ProviderError::Status { .. }));
 }
