@@ -12,8 +12,9 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use sdk::audit::Auditor;
 use sdk::call::CallId;
+use sdk::failure::Failure;
 use sdk::signing::{Key, SIGNATURE_HEADER, Signed};
-use sdk::webhook::{Intake, Refusals, TEXT};
+use sdk::webhook::{Intake, Refusals, Refused, TEXT};
 
 use crate::config::Config;
 use crate::hook::{self, Seen};
@@ -102,8 +103,15 @@ impl App {
                 (status, TEXT, sentence + "\n").into_response()
             }
             Err(refusal) => {
-                let mut response = self.refusals.answer(&refusal, &call);
-                if let Some(seconds) = refusal.wait_seconds() {
+                let seconds = refusal.wait_seconds();
+                let mut response = match refusal.status() {
+                    // Nothing is refused: the queue comes again.
+                    status if status.is_server_error() => {
+                        Failure::new(status, refusal.to_string()).because(refusal).into_response()
+                    }
+                    _ => self.refusals.answer(&refusal, &call),
+                };
+                if let Some(seconds) = seconds {
                     response.headers_mut().insert(RETRY_AFTER, seconds.into());
                 }
                 response

@@ -112,6 +112,7 @@ async fn a_gitlab_that_does_not_answer_well_is_asked_again_later() {
     let worked = setup.work().await;
     assert_eq!(worked.status, StatusCode::BAD_GATEWAY);
     assert!(worked.retry_after.is_some_and(|seconds| (590..=601).contains(&seconds)), "{worked:?}");
+    assert!(setup.audits().is_empty(), "nothing was refused");
     assert!(setup.nothing_was_done());
 }
 
