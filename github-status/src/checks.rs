@@ -9,12 +9,11 @@ use chrono::Utc;
 use github_app::{Call, Client, GithubError, Permission, Scope};
 use http::Method;
 use sdk::call::CallId;
-use sdk::status::{State, Status};
+use sdk::status::{Known, State, Status};
 use serde::Deserialize;
 
 use crate::check_run::{CheckRun, Next, Run};
 use crate::github::{Outcome, Subject};
-use sdk::status::Known;
 
 /// Runs of one context and commit that are looked through, the newest first. More re-runs of one commit are rare.
 const MAX_RUNS: &str = "30";

@@ -7,13 +7,12 @@
 use github_app::{Answer, Call, Client, GithubError, Permission, Scope};
 use http::Method;
 use sdk::call::CallId;
-use sdk::status::{State, Status};
+use sdk::status::{Known, State, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::check_run::cut;
 use crate::checks::path;
 use crate::github::{Outcome, Subject};
-use sdk::status::Known;
 
 /// The longest description, in characters.
 const MAX_DESCRIPTION: usize = 140;

@@ -7,15 +7,13 @@ use std::sync::{Mutex, PoisonError};
 
 use github_app::{Answer, Call, Client, GithubError, Permission, Scope};
 use http::Method;
-use sdk::status::{State, Status};
+use sdk::status::{Known, State, Status, is_link};
 use serde::{Deserialize, Serialize};
 
 use crate::check_run::cut;
 use crate::checks::path;
 use crate::config::Environment;
 use crate::github::Subject;
-use sdk::status::Known;
-use sdk::status::is_link;
 
 /// By this task, whoever hears of a deployment knows it for one of ours.
 pub(crate) const TASK: &str = "deploy:openfaas-cloud";

@@ -2,13 +2,12 @@
 
 use github_app::GithubError;
 use sdk::call::CallId;
-use sdk::status::{STACK_CONTEXT, Status};
+use sdk::status::{STACK_CONTEXT, Status, Targets};
 
 use crate::checks::Checks;
 use crate::commit_statuses::CommitStatuses;
 use crate::config::Environment;
 use crate::deployments::Deployments;
-use sdk::status::Targets;
 
 /// What is reported on: one context of one commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use sdk::status::{FunctionState, State};
-
-use sdk::status::is_link;
+use sdk::status::{FunctionState, State, is_link};
 
 const CUT: &str = "(the beginning of the log is left out)\n";
 /// Backticks of one fence at most: a line of more is broken instead.
