@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use sdk::gateway::{FunctionDeployment, FunctionStatus};
+use sdk::status::{STACK_CONTEXT, Status};
 use tower::ServiceExt;
 
 /// The largest body that the stubs take, in bytes.
@@ -42,8 +43,8 @@ struct Inner {
     seen: Mutex<Seen>,
     deployed: Mutex<BTreeMap<String, FunctionStatus>>,
     functions: Mutex<HashMap<&'static str, Router>>,
-    /// What a source-code host takes for each status.
-    status_time: Mutex<Duration>,
+    /// A host in the place of the real one, which takes so long for each status.
+    status_time: Mutex<Option<Duration>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -66,9 +67,21 @@ impl Stub {
         *lock(&self.0.seen) = Seen::default();
     }
 
-    /// Has each status take so long from now on.
+    /// Puts a host in the place of the real one that takes so long for each status, and costs nothing.
     pub(crate) fn take_for_statuses(&self, time: Duration) {
-        *lock(&self.0.status_time) = time;
+        *lock(&self.0.status_time) = Some(time);
+    }
+
+    /// The stack's last status is passed on even so: whoever pushed waits for it.
+    async fn status(&self, time: Duration, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, MAX_BODY).await else { return StatusCode::BAD_REQUEST.into_response() };
+        tokio::time::sleep(time).await;
+        let last = |status: Status| status.context == STACK_CONTEXT && status.state.is_final();
+        if serde_json::from_slice(&body).is_ok_and(last) {
+            return self.dispatch("github-status", Request::from_parts(head, Body::from(body))).await;
+        }
+        StatusCode::OK.into_response()
     }
 
     /// Forgets what is deployed.
@@ -109,7 +122,9 @@ async fn call(State(stub): State<Stub>, Path(name): Path<String>, request: Reque
         "garbage-collect" => lock(&stub.0.seen).settled = Some(Instant::now()),
         "github-status" => {
             let time = *lock(&stub.0.status_time);
-            tokio::time::sleep(time).await;
+            if let Some(time) = time {
+                return stub.status(time, request).await;
+            }
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! A gateway that holds up calls of buildshiprun until a test lets them go.
+//! A gateway that holds up calls of one function until a test lets them go.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::lab::{Lab, read_order};
 #[derive(Clone)]
 pub(crate) struct Gate {
     inner: String,
+    held: &'static str,
     http: reqwest::Client,
     arrived: Arc<Semaphore>,
     pub(crate) leave: Arc<Semaphore>,
@@ -21,10 +22,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// Before buildshiprun.
     pub(crate) async fn start(lab: &mut Lab) -> Self {
+        Self::before(lab, "buildshiprun").await
+    }
+
+    pub(crate) async fn before(lab: &mut Lab, held: &'static str) -> Self {
         let inner = lab.gateway.vars(&[]).into_iter().find(|(name, _)| name == "gateway_url").unwrap().1;
         let gate = Self {
             inner,
+            held,
             http: sdk::http::client(),
             arrived: Arc::new(Semaphore::new(0)),
             leave: Arc::new(Semaphore::new(0)),
@@ -45,7 +52,7 @@ impl Gate {
 
     pub(crate) async fn one_arrives(&self) {
         let waited = tokio::time::timeout(std::time::Duration::from_secs(20), self.arrived.acquire()).await;
-        waited.expect("buildshiprun is called").unwrap().forget();
+        waited.expect("the function is called").unwrap().forget();
     }
 }
 
@@ -62,6 +69,8 @@ async fn pass(
             read_order(&body).order.function,
             read_order(&body).order.event.sha.short()
         ));
+    }
+    if uri.path().strip_prefix("/function/") == Some(gate.held) {
         gate.arrived.add_permits(1);
         gate.leave.acquire().await.unwrap().forget();
     }

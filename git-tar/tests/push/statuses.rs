@@ -82,6 +82,24 @@ async fn the_stacks_status_tells_of_every_function_at_every_stage() {
 }
 
 #[tokio::test]
+async fn a_push_waits_for_no_status() {
+    let mut lab = two().await;
+    let gate = Gate::before(&mut lab, "github-status").await;
+    let event = lab.commit();
+    let (router, gateway) = (lab.router(), lab.gateway.clone());
+    let running = tokio::spawn(async move { crate::lab::run(router, &gateway, &event).await });
+    gate.one_arrives().await;
+    lab.gateway.messages_when("garbage-collect", |messages| !messages.is_empty()).await;
+    assert_eq!(lab.orders().len(), 2, "everything is done");
+    assert!(lab.statuses().is_empty(), "and no status was answered yet");
+    gate.leave.add_permits(100);
+    assert_eq!(running.await.unwrap().0, StatusCode::OK);
+    let last = lab.statuses().pop().unwrap();
+    assert_eq!((last.context.as_str(), last.state), ("stack-deploy", State::Success));
+    assert_eq!(lab.status("two").unwrap().state, State::Success);
+}
+
+#[tokio::test]
 async fn what_is_unchanged_has_an_end_and_an_address() {
     let mut lab = two().await;
     lab.push().await;
