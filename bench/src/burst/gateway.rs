@@ -84,7 +84,8 @@ impl Stub {
         seen.builds += 1;
         let now = seen.building.entry(repository).or_default();
         *now += 1;
-        seen.most_at_once = seen.most_at_once.max(*now);
+        let now = *now;
+        seen.most_at_once = seen.most_at_once.max(now);
     }
 
     fn end(&self, repository: usize, order: &DeployOrder) {
@@ -99,7 +100,8 @@ async fn list(State(stub): State<Stub>) -> Json<Vec<FunctionStatus>> {
     Json(stub.lock().functions.values().cloned().collect())
 }
 
-async fn status(State(stub): State<Stub>, Json(status): Json<Status>) -> StatusCode {
+async fn status(State(stub): State<Stub>, body: Bytes) -> StatusCode {
+    let Ok(status) = serde_json::from_slice::<Status>(&body) else { return StatusCode::BAD_REQUEST };
     if status.context == STACK_CONTEXT && status.state.is_final() {
         stub.lock().ended.insert((number(status.owner.as_str()), status.sha.to_string()));
         stub.0.end.notify_one();
