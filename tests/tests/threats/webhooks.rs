@@ -65,20 +65,26 @@ fn s33_who_takes_over_a_login_is_not_its_tenant() {
     let platform = platform!();
     let alice = Repository::with(&login("alice"), "app", &[("a", "one")]);
     alice.deploy(&platform);
-    // Somebody else has the login today, and a function that collides with none. Only the webhook tells who it is.
-    let newcomer = Repository::with(alice.owner(), "mine", &[("b", "two")]);
-    let pushed = newcomer.start_push(&platform, &["main:refs/heads/theirs"]).wait();
+    // Somebody else has the login today, and a function whose name collides with none.
+    alice.stack(&[("b", "")]);
+    alice.function("b", "theirs");
+    alice.commit("Theirs");
+    let pushed = alice.start_push(&platform, &["main:refs/heads/theirs"]).wait();
     assert!(pushed.ok && pushed.says("skipping build"), "{pushed}");
-    let mut body = push(&platform, &alice, "refs/heads/theirs", &newcomer.head());
-    body["repository"]["name"] = json!("mine");
+    let mut body = push(&platform, &alice, "refs/heads/theirs", &alice.head());
     body["repository"]["id"] = json!(987_655);
     body["repository"]["default_branch"] = json!("theirs");
     body["repository"]["owner"]["id"] = json!(987_654);
     assert_eq!(platform.signed_push(&body).status, 202);
-    platform.wait_for_audit(&newcomer.head(), "is held by someone else");
+    platform.wait_for_audit(&alice.head(), "is held by someone else");
     assert_eq!(platform.get(alice.owner(), "/b").status, 404);
+    assert_eq!(platform.get(alice.owner(), "/a").text, "one");
     // The account that had it is called otherwise now. Its functions follow with its next push.
-    let alicia = Repository::with(&login("alicia"), "app", &[("a", "three")]);
+    let alicia = Repository::with(&login("alicia"), "app", &[]);
+    alicia.push(&platform);
+    alicia.stack(&[("a", "")]);
+    alicia.function("a", "three");
+    alicia.commit("Renamed");
     let pushed = alicia.start_push(&platform, &["main:refs/heads/renamed"]).wait();
     assert!(pushed.ok && pushed.says("skipping build"), "{pushed}");
     let mut body = push(&platform, &alice, "refs/heads/renamed", &alicia.head());
