@@ -54,6 +54,7 @@ impl Fault {
 struct Kept {
     projects: BTreeMap<u64, Project>,
     namespaces: BTreeMap<String, u64>,
+    pipelines: Vec<statuses::Pipeline>,
     statuses: Vec<Value>,
     environments: Vec<Value>,
     deployments: Vec<Value>,
@@ -121,6 +122,16 @@ impl FakeGitlab {
     /// The requests since the last question, as `GET projects/7`.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.kept().requests)
+    }
+
+    /// Starts a pipeline of the project's own, as its `.gitlab-ci.yml` would some time after a push.
+    pub fn start_pipeline(&self, project: u64, sha: &str, branch: &str) {
+        statuses::start(&mut self.kept().pipelines, project, sha, branch);
+    }
+
+    /// Deletes a pipeline, as a maintainer may.
+    pub fn remove_pipeline(&self, id: u64) {
+        statuses::remove(&mut self.kept().pipelines, id);
     }
 
     /// All commit statuses, oldest first; one that went from state to state is one.

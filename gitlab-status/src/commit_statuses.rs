@@ -3,11 +3,13 @@
 //! A status is a job of a pipeline, and moves from state to state as one: GitLab refuses (400) to be told that what
 //! waits waits, that what runs waits, or that what runs is skipped. A state after the last one makes a new status in
 //! the place of the old, which is what a re-run of a commit should look like.
+//!
+//! Without the number of a pipeline GitLab takes the newest one of the commit and branch. A project's own may begin
+//! after the first status, and what waits in the older one would wait for ever; so the first answer's number is kept.
 
 use gitlab_api::{Api, Call, GitlabError};
 use sdk::status::{Known, State, Status};
-use serde::Serialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::gitlab::Outcome;
 
@@ -35,6 +37,15 @@ struct NewStatus<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     target_url: Option<&'a str>,
     description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline_id: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    /// Not told by older ones.
+    #[serde(default)]
+    pipeline_id: Option<u64>,
 }
 
 /// GitLab's complaint about a request that is right in form.
@@ -51,11 +62,13 @@ enum Complaint {
 pub(crate) struct CommitStatuses {
     api: Api,
     known: Known<Subject, Said>,
+    /// The pipeline of a project's commit on a branch.
+    pipelines: Known<(u64, String, String), u64>,
 }
 
 impl CommitStatuses {
     pub(crate) fn new(api: Api) -> Self {
-        Self { api, known: Known::new() }
+        Self { api, known: Known::new(), pipelines: Known::new() }
     }
 
     pub(crate) async fn report(&self, status: &Status, url: Option<&str>) -> Result<Outcome, GitlabError> {
@@ -91,6 +104,7 @@ impl CommitStatuses {
         }
     }
 
+    /// Says it in the pipeline where the commit's other statuses are, if it is there still.
     async fn post(
         &self,
         status: &Status,
@@ -98,11 +112,24 @@ impl CommitStatuses {
         state: &'static str,
         prefixed: bool,
     ) -> Result<(), GitlabError> {
+        let place = self.pipelines.place((status.repo_id, status.sha.to_string(), status.branch.clone()));
+        let pipeline = *place.lock().await;
         let name = if prefixed { format!("openfaas-cloud/{}", status.context) } else { status.context.clone() };
-        let description = &description(status);
-        let body = NewStatus { state, name: &name, branch: &status.branch, target_url: url, description };
+        let (branch, description) = (status.branch.as_str(), &description(status));
+        let body = NewStatus { state, name: &name, branch, target_url: url, description, pipeline_id: pipeline };
+        let made = match self.send(status, &body).await {
+            Err(GitlabError::NotThere { .. }) if pipeline.is_some() => {
+                self.send(status, &NewStatus { pipeline_id: None, ..body }).await?
+            }
+            made => made?,
+        };
+        *place.lock().await = made.pipeline_id;
+        Ok(())
+    }
+
+    async fn send(&self, status: &Status, body: &NewStatus<'_>) -> Result<Made, GitlabError> {
         let path = ["projects", &status.repo_id.to_string(), "statuses", status.sha.as_str()];
-        self.api.send::<IgnoredAny>(&Call::post("a commit status", path).body(body)).await.map(drop)
+        self.api.send(&Call::post("a commit status", path).body(body)).await
     }
 }
 

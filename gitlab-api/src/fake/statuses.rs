@@ -12,6 +12,40 @@ const OPTIONAL: [&str; 7] = ["ref", "name", "context", "target_url", "descriptio
 /// The longest target URL and description.
 const MAX_TEXT: usize = 255;
 
+/// What statuses are jobs of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pipeline {
+    id: u64,
+    project: u64,
+    sha: String,
+    branch: String,
+}
+
+pub(super) fn start(pipelines: &mut Vec<Pipeline>, project: u64, sha: &str, branch: &str) -> u64 {
+    let id = 1000 + pipelines.len() as u64;
+    pipelines.push(Pipeline { id, project, sha: sha.to_owned(), branch: branch.to_owned() });
+    id
+}
+
+pub(super) fn remove(pipelines: &mut [Pipeline], id: u64) {
+    // It keeps its place, so that its number is not given again.
+    for pipeline in pipelines.iter_mut().filter(|pipeline| pipeline.id == id) {
+        pipeline.sha.clear();
+    }
+}
+
+/// The wanted pipeline, or the newest of the commit and branch, or a new one.
+fn pipeline(pipelines: &mut Vec<Pipeline>, project: u64, sha: &str, wanted: &Value) -> Option<u64> {
+    let branch = wanted["ref"].as_str().unwrap_or("main");
+    let is = |found: &&Pipeline| found.project == project && found.sha == sha && found.branch == branch;
+    let newest = |id: Option<u64>| pipelines.iter().rev().filter(is).find(|found| id.is_none_or(|id| found.id == id));
+    match (newest(wanted["pipeline_id"].as_u64()), wanted["pipeline_id"].is_null()) {
+        (Some(found), _) => Some(found.id),
+        (None, true) => Some(start(pipelines, project, sha, branch)),
+        (None, false) => None,
+    }
+}
+
 pub(super) async fn post(
     State(fake): State<FakeGitlab>,
     Path((id, sha)): Path<(u64, String)>,
@@ -31,8 +65,15 @@ pub(super) async fn post(
         return (StatusCode::BAD_REQUEST, Json(json!({"message": {"name": ["has already been taken"]}})))
             .into_response();
     }
+    let Some(pipeline) = pipeline(&mut kept.pipelines, id, &sha, &wanted) else {
+        return not_found("Pipeline for pipeline_id, sha and ref");
+    };
     let same = |status: &&mut Value| {
-        status["project"] == id && status["sha"] == *sha && status["name"] == *name && status["ref"] == wanted["ref"]
+        status["pipeline_id"] == pipeline
+            && status["project"] == id
+            && status["sha"] == *sha
+            && status["name"] == *name
+            && status["ref"] == wanted["ref"]
     };
     let open = |status: &&mut Value| matches!(status["status"].as_str(), Some("pending" | "running"));
     let number = kept.statuses.len() + 1;
@@ -42,8 +83,10 @@ pub(super) async fn post(
         Ok(to) => to,
         Err(complaint) => return bad(&complaint),
     };
-    let mut status =
-        found.map_or_else(|| json!({"id": number, "project": id, "sha": sha, "name": name}), |s| s.clone());
+    let mut status = found.map_or_else(
+        || json!({"id": number, "pipeline_id": pipeline, "project": id, "sha": sha, "name": name}),
+        |s| s.clone(),
+    );
     for field in ["ref", "target_url", "description"] {
         if !wanted[field].is_null() {
             status[field] = wanted[field].clone();

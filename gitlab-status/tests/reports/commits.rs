@@ -121,3 +121,20 @@ async fn descriptions_and_addresses_are_as_long_as_gitlab_takes() {
     assert_eq!(setup.send(&far).await.0, StatusCode::OK);
     assert_eq!(setup.last()["target_url"], "https://system.example.com/dashboard/acme-team");
 }
+
+/// GitLab takes the newest pipeline of a commit, and a project's own may begin at any time.
+#[tokio::test]
+async fn statuses_stay_in_the_pipeline_where_they_began() {
+    let setup = setup().await;
+    setup.report(STACK_CONTEXT, &[State::Queued]).await;
+    setup.gitlab.start_pipeline(15, SHA, "main");
+    setup.report("greet", &[State::InProgress, State::Success]).await;
+    assert_eq!(setup.send(&status(STACK_CONTEXT, State::Success, 9)).await.0, StatusCode::OK);
+    assert_eq!(setup.histories(STACK_CONTEXT), ["pending success"]);
+    let pipelines: Vec<_> = setup.gitlab.statuses().iter().map(|status| status["pipeline_id"].clone()).collect();
+    assert_eq!(pipelines, [1000, 1000]);
+    // Somebody deletes it.
+    setup.gitlab.remove_pipeline(1000);
+    assert_eq!(setup.send(&status("greet", State::Queued, 10)).await.0, StatusCode::OK);
+    assert_eq!(setup.last()["pipeline_id"], 1001);
+}
