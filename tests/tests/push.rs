@@ -87,7 +87,10 @@ fn a_function_that_the_stack_no_longer_has_is_removed() {
     platform.wait_for_containers(&[&service(&repository, "a"), &service(&other, "d")]);
     assert_eq!(platform.get(repository.owner(), "/b").status, 404);
     assert_eq!(platform.containers(), kept);
-    platform.wait_for_audit("", "b");
+    platform.wait_for_audit(
+        &repository.head(),
+        &format!("deleting what is no longer wanted: {}", service(&repository, "b")),
+    );
 
     other.write("d/answer", "five");
     other.commit_and_push(&platform);
@@ -111,7 +114,7 @@ fn other_branches_and_deletions_deploy_nothing() {
     let sha = repository.commit("Draft");
     let pushed = repository.start_push(&platform, &["draft"]).wait();
     assert!(pushed.ok && pushed.says("skipping build for refs/heads/draft: the build branch is main"), "{pushed}");
-    assert_eq!(platform.checks(&repository, &sha)["stack-deploy"].conclusion, "neutral");
+    assert_eq!(platform.checks(&repository, &sha)["stack-deploy"].conclusion, "skipped");
 
     for arguments in [&["--delete", "draft"][..], &["main:refs/tags/v1"]] {
         let pushed = repository.start_push(&platform, arguments).wait();

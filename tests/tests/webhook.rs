@@ -32,6 +32,7 @@ fn the_published_sample_deploys_a_repository_when_signed_rightly() {
     let service = format!("{}-a", repository.owner());
     let label = |name: &str| platform.label(&service, &format!("com.openfaas.cloud.{name}"));
     let owner_id: u64 = label("git-owner-id").parse().unwrap();
+    let repo_id: u64 = label("git-repo-id").parse().unwrap();
     // The function goes; only the webhook can bring it back.
     let remove = platform.to_gateway(Method::DELETE, "/system/functions");
     let removed = platform.send(remove.body(json!({"functionName": service}).to_string()));
@@ -43,6 +44,9 @@ fn the_published_sample_deploys_a_repository_when_signed_rightly() {
     sample["ref"] = json!("refs/heads/main");
     sample["after"] = json!(repository.head());
     sample["repository"]["default_branch"] = json!("main");
+    sample["repository"]["private"] = json!(true);
+    sample["repository"]["id"] = json!(repo_id);
+    sample["installation"]["id"] = json!(owner_id);
     sample["repository"]["owner"]["login"] = json!(repository.owner());
     sample["repository"]["owner"]["id"] = json!(owner_id);
     let answer = platform.signed_push(&sample);

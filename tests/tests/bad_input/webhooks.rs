@@ -14,9 +14,10 @@ fn push(live: &Live, sha: &str) -> Value {
     json!({
         "ref": "refs/heads/main", "after": sha, "deleted": false,
         "repository": {
-            "id": 1, "name": "app", "private": label("git-private") == "1", "default_branch": "main",
+            "id": label("git-repo-id").parse::<u64>().unwrap(), "name": "app", "private": true, "default_branch": "main",
             "owner": {"id": owner_id, "login": live.repository.owner()},
         },
+        "installation": {"id": owner_id},
         "pusher": {"name": "somebody"},
     })
 }
@@ -78,12 +79,12 @@ fn bodies_that_are_no_push() {
     for body in ["{}".to_owned(), "not JSON".to_owned(), no_owner.to_string(), bad_branch.to_string()] {
         let answer = live.platform.webhook("push", &body, Some(&sha256_header(&secret, body.as_bytes())));
         assert_eq!(answer.status, 400, "{body}: {}", answer.text);
-        assert!(answer.text.starts_with("the push is not understood: "), "{}", answer.text);
+        assert!(answer.text.starts_with("the webhook is not understood: "), "{}", answer.text);
     }
     let mut stranger = push(&live, &live.repository.head());
     stranger["repository"]["owner"]["login"] = json!("stranger");
     let answer = live.platform.signed_push(&stranger);
     assert_eq!((answer.status, answer.text.contains("is not on the tenant list")), (403, true), "{}", answer.text);
-    live.platform.wait_for_audit("", "'stranger' is not on the tenant list");
+    live.platform.wait_for_audit(&live.repository.head(), "'stranger' is not on the tenant list");
     live.is_untouched();
 }
