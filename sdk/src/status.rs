@@ -1,7 +1,6 @@
 //! What the author of a push gets to see: one status for the stack and one for each function.
 
 mod known;
-mod order;
 mod reporter;
 mod target;
 
@@ -13,7 +12,6 @@ use crate::event::{PushEvent, Scm};
 use crate::id::{CommitSha, FunctionName, Owner, RepoName};
 
 pub use known::{Known, Place};
-pub use order::{Order, Turn};
 pub use reporter::Reporter;
 pub use target::{Targets, is_link};
 
@@ -80,7 +78,8 @@ pub struct Status {
     pub context: String,
     /// How far it got.
     pub state: State,
-    /// When that was said, in microseconds since 1970: what is older and comes later is not told to a host.
+    /// When that was said, in microseconds since 1970; 0 if that is not known. Nobody waits until a status is out before
+    /// he hands the work on, so an older one may come last: the status functions do not tell it to a host.
     #[serde(default)]
     pub at: u64,
     /// A short sentence.

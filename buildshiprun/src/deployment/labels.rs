@@ -17,7 +17,6 @@ pub(super) fn of(order: &DeployOrder, name: &ServiceName, now: u64) -> BTreeMap<
         (labels::GIT_OWNER, event.owner.to_string()),
         (labels::GIT_OWNER_ID, event.owner_id.to_string()),
         (labels::GIT_REPO, text(event.repo.as_str())),
-        (labels::GIT_REPO_ID, event.repo_id.to_string()),
         (labels::GIT_SHA, text(event.sha.as_str())),
         (labels::GIT_DEPLOY_TIME, now.to_string()),
         (labels::GIT_PRIVATE, u8::from(event.private).to_string()),
@@ -26,5 +25,7 @@ pub(super) fn of(order: &DeployOrder, name: &ServiceName, now: u64) -> BTreeMap<
         (labels::BUILD_DIGEST, text(&order.build_digest)),
         (labels::DEPLOY_DIGEST, text(&order.deploy_digest)),
     ];
-    pairs.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
+    // A repository without a number is known by its name only.
+    let number = (event.repo_id != 0).then(|| (labels::GIT_REPO_ID, event.repo_id.to_string()));
+    pairs.into_iter().chain(number).map(|(label, value)| (label.to_owned(), value)).collect()
 }

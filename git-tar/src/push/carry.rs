@@ -90,7 +90,7 @@ impl Shared {
             owner: event.owner.clone(),
             owner_id: event.owner_id,
             repo: Scope::Repo(event.repo.clone()),
-            repo_id: Some(event.repo_id),
+            repo_id: Some(event.repo_id).filter(|id| *id != 0),
             former_owners: false,
             until: None,
             sha: Some(event.sha.clone()),
