@@ -33,7 +33,7 @@ pub fn generate() -> Result<SecretString, AppKeyError> {
     Ok(pem(PRIVATE, der.as_ref()).into())
 }
 
-/// The public half of such a key: SubjectPublicKeyInfo, PEM.
+/// The public half of such a key: `SubjectPublicKeyInfo`, PEM.
 ///
 /// # Errors
 /// When it is no such key.

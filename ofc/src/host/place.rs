@@ -27,8 +27,8 @@ pub(crate) struct AtGithub {
     /// The App's private key, as GitHub gives it
     #[arg(long, value_name = "FILE", env = "OFC_GITHUB_KEY_FILE", hide_env_values = true, requires = "app_id")]
     key_file: Option<PathBuf>,
-    /// GitHub's REST API; of GitHub Enterprise https://HOST/api/v3 [default: https://api.github.com]
     #[arg(long, value_name = "URL", env = "OFC_GITHUB_API_URL", hide_env_values = true)]
+    #[arg(help = "GitHub's REST API; of GitHub Enterprise https://HOST/api/v3 [default: https://api.github.com]")]
     api_url: Option<Url>,
 }
 
