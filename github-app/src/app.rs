@@ -6,7 +6,7 @@ use chrono::Utc;
 use http::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use sdk::{Invalid, Reader};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::api::Api;
@@ -51,7 +51,6 @@ impl App {
     /// # Errors
     /// When the key is not usable.
     pub fn new(api: Api, id: impl Into<String>, pem: &SecretString) -> Result<Self, GithubError> {
-        use secrecy::ExposeSecret;
         let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).map_err(GithubError::Key)?;
         let app = Self(Arc::new(Inner { api, id: id.into(), key, tokens: Tokens::default() }));
         // A key that does not sign is found at the start, not at the first push.
@@ -107,9 +106,18 @@ impl App {
         Ok(kept.insert(new).token.clone())
     }
 
-    /// Drops a token that GitHub does not take any more.
+    /// Drops a token, so that the next one is new.
     pub async fn forget(&self, installation: u64, scope: &Scope) {
         *self.0.tokens.place((installation, scope.clone()), Utc::now()).lock().await = None;
+    }
+
+    /// The same for a token that GitHub does not take any more, unless there is a newer one already.
+    pub(crate) async fn forget_this(&self, installation: u64, scope: &Scope, token: &SecretString) {
+        let place = self.0.tokens.place((installation, scope.clone()), Utc::now());
+        let mut kept = place.lock().await;
+        if kept.as_ref().is_some_and(|kept| kept.token.expose_secret() == token.expose_secret()) {
+            *kept = None;
+        }
     }
 
     async fn new_token(&self, installation: u64, scope: &Scope) -> Result<Token, GithubError> {

@@ -78,10 +78,10 @@ impl Client {
             Credentials::App(app) => app,
             Credentials::Token(api, token) => return api.send(call, token, 0).await,
         };
-        let answer = app.api().send(call, &app.token(installation, scope).await?, installation).await;
-        match answer {
+        let token = app.token(installation, scope).await?;
+        match app.api().send(call, &token, installation).await {
             Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
-                app.forget(installation, scope).await;
+                app.forget_this(installation, scope, &token).await;
                 app.api().send(call, &app.token(installation, scope).await?, installation).await
             }
             answer => answer,

@@ -141,3 +141,20 @@ async fn nothing_that_is_shown_holds_a_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn many_with_a_revoked_token_share_the_new_one() {
+    let github = FakeGithub::start().await;
+    let client = Client::read(&env(&github).reader()).unwrap().unwrap();
+    client.send(&list(), INSTALLATION, &checks()).await.unwrap();
+    github.revoke_tokens();
+    github.calls();
+    let all = (0..20).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move { client.send(&list(), INSTALLATION, &checks()).await.map(drop) })
+    });
+    for task in all.collect::<Vec<_>>() {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(github.calls().iter().filter(|call| *call == "POST access_tokens").count(), 1);
+}
