@@ -106,13 +106,8 @@ impl App {
         Ok(kept.insert(new).token.clone())
     }
 
-    /// Drops a token, so that the next one is new.
-    pub async fn forget(&self, installation: u64, scope: &Scope) {
-        *self.0.tokens.place((installation, scope.clone()), Utc::now()).lock().await = None;
-    }
-
-    /// The same for a token that GitHub does not take any more, unless there is a newer one already.
-    pub(crate) async fn forget_this(&self, installation: u64, scope: &Scope, token: &SecretString) {
+    /// Drops a token that GitHub does not take any more, unless there is a newer one already.
+    pub async fn forget(&self, installation: u64, scope: &Scope, token: &SecretString) {
         let place = self.0.tokens.place((installation, scope.clone()), Utc::now());
         let mut kept = place.lock().await;
         if kept.as_ref().is_some_and(|kept| kept.token.expose_secret() == token.expose_secret()) {

@@ -81,7 +81,7 @@ impl Client {
         let token = app.token(installation, scope).await?;
         match app.api().send(call, &token, installation).await {
             Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
-                app.forget_this(installation, scope, &token).await;
+                app.forget(installation, scope, &token).await;
                 app.api().send(call, &app.token(installation, scope).await?, installation).await
             }
             answer => answer,
