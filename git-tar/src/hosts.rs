@@ -97,11 +97,11 @@ impl Hosts {
         }
     }
 
-    /// Drops the token of an event's repository, which its host does not take any more. False if there was none that
-    /// could be made anew.
-    pub(crate) async fn forget(&self, event: &PushEvent) -> bool {
+    /// Drops a credential of [`Hosts::credential`], which its host does not take any more. False if it is not one that
+    /// can be made anew.
+    pub(crate) async fn forget(&self, event: &PushEvent, credential: &Credential) -> bool {
         let Some((app, _)) = self.app_of(event).filter(|_| event.private) else { return false };
-        app.forget(event.installation, &scope(event)).await;
+        app.forget(event.installation, &scope(event), &credential.token).await;
         true
     }
 

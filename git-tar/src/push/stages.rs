@@ -16,7 +16,7 @@ use super::Shared;
 use super::carry::Carried;
 use super::outcome::{Counts, Outcome};
 use crate::claims;
-use crate::git::{CommitTree, GitError, Remote};
+use crate::git::{CommitTree, Credential, GitError, Remote};
 use crate::plan::{Planner, Work};
 use crate::problem::Problem;
 use crate::report::Report;
@@ -77,33 +77,35 @@ impl Shared {
 
     /// The repository, and the outcome if there is nothing to do. A token that was taken back is made anew, once.
     async fn approach(&self, event: &PushEvent) -> Result<(Remote, Option<Outcome>), Problem> {
-        let remote = self.remote(event).await?;
-        match self.check_head(&remote, event).await {
-            Err(Problem::Git { problem: GitError::Status(StatusCode::UNAUTHORIZED), .. })
-                if self.config.hosts.forget(event).await =>
+        let credential = self.credential(event).await?;
+        let remote = self.remote(event, credential.as_ref())?;
+        match (self.check_head(&remote, event).await, credential) {
+            (Err(Problem::Git { problem: GitError::Status(StatusCode::UNAUTHORIZED), .. }), Some(old))
+                if self.config.hosts.forget(event, &old).await =>
             {
-                let remote = self.remote(event).await?;
+                let remote = self.remote(event, self.credential(event).await?.as_ref())?;
                 let outcome = self.check_head(&remote, event).await?;
                 Ok((remote, outcome))
             }
-            checked => Ok((remote, checked?)),
+            (checked, _) => Ok((remote, checked?)),
         }
     }
 
-    async fn remote(&self, event: &PushEvent) -> Result<Remote, Problem> {
+    async fn credential(&self, event: &PushEvent) -> Result<Option<Credential>, Problem> {
+        let credential = self.config.hosts.credential(event).await;
+        credential.map_err(|problem| Problem::Token { what: event.repo_path().to_string(), problem })
+    }
+
+    fn remote(&self, event: &PushEvent, credential: Option<&Credential>) -> Result<Remote, Problem> {
         let unknown =
             || Problem::Refused(format!("the git host {} is not one of this platform's (git_hosts)", event.host));
         let url = self.config.hosts.repository(event, &event.path_at_host()).ok_or_else(unknown)?;
-        let credential = self.config.hosts.credential(event).await;
-        let credential =
-            credential.map_err(|problem| Problem::Token { what: event.repo_path().to_string(), problem })?;
-        let remote = Remote::new(self.http.clone(), url, credential.as_ref(), self.config.git);
-        remote.map_err(|problem| Problem::Git { what: event.repo_path().to_string(), problem })
+        Remote::new(self.http.clone(), url, credential, self.config.git).map_err(|problem| git(event, problem))
     }
 
     /// An outcome if the event's commit is not, or no longer, its branch's head; a pinned one need not be.
     async fn check_head(&self, remote: &Remote, event: &PushEvent) -> Result<Option<Outcome>, Problem> {
-        let git = |problem| Problem::Git { what: event.repo_path().to_string(), problem };
+        let git = |problem| git(event, problem);
         let gone = format!("the branch {} is no longer there: nothing to deploy", event.branch);
         if event.sha.is_zero() {
             return Ok(Some(Outcome::Nothing(gone)));
