@@ -70,8 +70,11 @@ impl Threads {
 fn start(index: usize, end: CancellationToken) -> std::io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
+    // Who embeds a gateway may have said where its log goes on this thread alone.
+    let log = tracing::dispatcher::get_default(Clone::clone);
     std::thread::Builder::new().name(format!("gateway-{index}")).spawn(move || {
         INDEX.set(index);
+        let _log = tracing::dispatcher::set_default(&log);
         runtime.block_on(end.cancelled());
         runtime.shutdown_background();
     })?;
