@@ -117,16 +117,14 @@ fn unremarkable<'a>(plain: &Plain<'a>) -> Option<(&'a [u8], bool)> {
     }
     let (mut host, mut says_length) = (None, false);
     for line in plain.lines {
+        let is = |name: &str| line.name.eq_ignore_ascii_case(name);
         match line.name.len() {
-            4 if line.name.eq_ignore_ascii_case("host") => {
-                if host.replace(line.value).is_some() {
-                    return None;
-                }
-            }
+            4 if is("host") && host.is_none() => host = Some(line.value),
+            4 if is("host") => return None,
             // There is but one that gets here, and it says what the connection does anyhow.
-            10 if line.name.eq_ignore_ascii_case("connection") => {}
+            10 if is("connection") => {}
             _ if !outside::passes_in(line.name) => return None,
-            14 => says_length |= line.name.eq_ignore_ascii_case("content-length"),
+            14 => says_length |= is("content-length"),
             _ => {}
         }
     }

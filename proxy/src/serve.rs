@@ -217,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 self.stream.flush().await?;
                 return Ok(if goes_on { Carried::Arrived } else { Carried::Last });
             }
-            Some(Ok(Travelled::Detour(response))) => plain_answer(Ok(response), limits),
+            Some(Ok(Travelled::Detour(response))) => plain_answer(Ok(*response), limits),
             Some(Err(failed)) => plain_answer(Err(failed), limits),
         };
         Ok(Carried::Detour(trip.detour(answer)))

@@ -58,7 +58,7 @@ pub(crate) enum Travelled<O> {
     /// Its answer is written for the client. Whether the connection to the client goes on.
     Arrived { goes_on: bool },
     /// Its answer goes the long way.
-    Detour(Response<WireBody<O>>),
+    Detour(Box<Response<WireBody<O>>>),
 }
 
 /// True if a request's body is short, and of the length that the request says.
@@ -139,7 +139,7 @@ impl Wire {
                 Short::Other => {
                     // On the heap: its room would be moved about with every request that goes the short way.
                     let answer = Box::pin(self.answer(false, upstream, &mut written, deadline));
-                    return answer.await.map(Travelled::Detour);
+                    return answer.await.map(|answer| Travelled::Detour(Box::new(answer)));
                 }
             }
         }
