@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use queue::Queue;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, OwnedMutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,8 @@ pub(crate) const ENQUEUE_MEMORY_KIB: usize = 64 << 10;
 const LOG_STREAMS: usize = 128;
 
 pub(crate) struct App {
+    /// The runtime that the gateway was started on.
+    pub(crate) home: Handle,
     pub(crate) config: Config,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) metrics: Metrics,
@@ -71,10 +74,12 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// To be called on the runtime that is to do the gateway's work.
     pub(crate) fn new(config: Config, namespaces: Namespaces, engine: Engine, secrets: Secrets, queue: Queue) -> Self {
         let callbacks = Callbacks::new(config.queueing.callbacks.clone(), config.inside.port);
         let tunnels = Arc::new(Semaphore::new(config.max_connections));
         Self {
+            home: Handle::current(),
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             metrics: Metrics::default(),
             config,

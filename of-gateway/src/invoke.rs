@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::call_id;
 use crate::functions::{Backend, Containers, Function, FunctionId, FunctionRef, InFlight, NoReplica, PlatformFunction};
 use crate::metrics::Timer;
+use crate::port::threads::at_home;
 use crate::reply::{Reply, own};
 use crate::scaling::{self, NotWoken};
 use crate::transit::{Bare, Payload, streamed};
@@ -90,7 +91,7 @@ pub(crate) async fn call(app: &Arc<App>, function: &Function, request: Request<P
         Backend::Containers(containers) => to_container(app, &function.id, containers, request).await,
         Backend::Platform(platform) => {
             let request = request.map(|body| body.boxed(app.config.max_body));
-            Box::pin(in_process(platform, request)).await.map(Either::Right)
+            Box::pin(in_process(app, platform, request)).await.map(Either::Right)
         }
     };
     timer.watch(response)
@@ -139,7 +140,7 @@ async fn to_container(
         let replica = claim.replica();
         let limits = Limits { head: limit, pause: limit };
         let guard = claim.with_tunnel(tunnel.take());
-        let error = match forward(&container, &mut request, guard, limits, &app.closing).await {
+        let error = match forward(container.way(), &mut request, guard, limits, &app.closing).await {
             Ok(response) => {
                 replica.answered();
                 return response.map(Either::Left);
@@ -182,11 +183,17 @@ async fn replica(app: &Arc<App>, id: &FunctionId, containers: &Containers) -> Re
     match containers.choose() {
         Ok(in_flight) => Ok(in_flight),
         Err(NoReplica::Full) => Err(full(id)),
-        Err(NoReplica::NotReady) => Box::pin(scaling::wake(app, id)).await.map_err(|reason| match reason {
-            NotWoken::Full => full(id),
-            NotWoken::Because(sentence) => internal(StatusCode::SERVICE_UNAVAILABLE, &sentence),
-        }),
+        Err(NoReplica::NotReady) => Box::pin(woken(app, id)).await,
     }
+}
+
+async fn woken(app: &Arc<App>, id: &FunctionId) -> Result<InFlight, Response<Body>> {
+    let (of_there, name) = (Arc::clone(app), id.clone());
+    let woken = at_home(&app.home, async move { scaling::wake(&of_there, &name).await }).await;
+    woken.map_err(|reason| match reason {
+        NotWoken::Full => full(id),
+        NotWoken::Because(sentence) => internal(StatusCode::SERVICE_UNAVAILABLE, &sentence),
+    })
 }
 
 /// Marks the answer to a call that found all places of its function taken: the function never heard of it.
@@ -224,12 +231,12 @@ fn unanswered_response(max_body: u64, error: &ForwardError) -> Response<Body> {
     internal(StatusCode::BAD_GATEWAY, &sentence)
 }
 
-async fn in_process(platform: &PlatformFunction, mut request: Request<Body>) -> Response<Body> {
+async fn in_process(app: &App, platform: &PlatformFunction, mut request: Request<Body>) -> Response<Body> {
     if !is_upgrade(request.headers()) {
         strip_hop_by_hop(request.headers_mut());
     }
     let answer = AssertUnwindSafe(platform.router.clone().oneshot(request)).catch_unwind();
-    match timeout(platform.timeout, answer).await {
+    match timeout(platform.timeout, at_home(&app.home, answer)).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(_panic)) => {

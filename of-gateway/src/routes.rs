@@ -36,8 +36,15 @@ use crate::reply::{Reply, own};
 use crate::system::{self, cancel};
 use crate::{auth, enqueue, front, invoke, openapi};
 
+/// Before the name of a function in a synchronous call.
+const CALL: &str = "/function/";
 /// What a function may be called with.
 const CALL_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Whether a request is a synchronous call.
+pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
+    request.uri().path().starts_with(CALL)
+}
 
 /// Answers one request.
 pub(crate) async fn dispatch(
@@ -66,8 +73,8 @@ async fn answer(
     if let Some(refusal) = caller.refusal(app, uri.path()).await {
         return own(refusal);
     }
-    if let Some(target) = uri.path().strip_prefix("/function/") {
-        if !is_call(request.method()) {
+    if let Some(target) = uri.path().strip_prefix(CALL) {
+        if !is_possible(request.method()) {
             return own(not_one_of(CALL_METHODS));
         }
         return invoke::sync(app, target, request, peer).await;
@@ -82,7 +89,7 @@ async fn answer(
 }
 
 /// TRACE and CONNECT are for servers themselves, and what else there is no function expects.
-fn is_call(method: &Method) -> bool {
+fn is_possible(method: &Method) -> bool {
     let all = [Method::GET, Method::POST, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     all.contains(method)
 }

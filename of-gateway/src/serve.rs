@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::config::{Config, Graces};
 use crate::inside::{self, Before};
+use crate::port::threads::Threads;
 use crate::port::{self, Door, Left, Port};
 use crate::rollout::{health, reconcile};
 use crate::start::Gateway;
@@ -137,6 +138,7 @@ impl Gateway {
         let app = self.app;
         let mut orders = stop.orders();
         app.callbacks.listening(listener.local_addr()?);
+        let threads = Arc::new(Threads::start().context("the threads that serve connections cannot be started")?);
         let (resting, hurry) = (CancellationToken::new(), CancellationToken::new());
         let mut monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let mut scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
@@ -146,7 +148,8 @@ impl Gateway {
         let before = Before { listener: inside, connections: inside_connections };
         let inside = inside::listen(Arc::clone(&app), listener.local_addr()?, before, orders.clone());
         let inside = tokio::spawn(inside);
-        let front = port::serve(Arc::clone(&app), listener, connections, Door::Front, orders.clone());
+        let front =
+            port::serve(Arc::clone(&app), listener, connections, Door::Front(Arc::clone(&threads)), orders.clone());
         let front = tokio::spawn(front);
         // None of them ends before it is told to, unless it is broken; then a supervisor starts the gateway anew.
         tokio::select! {

@@ -16,20 +16,46 @@ use queue::BodyStream;
 use upstream::{Answer, ClientBody, ForwardError, Inbound, InboundError, Upstream};
 
 use crate::functions::Claim;
+use crate::port::threads;
 
 /// Below the shortest keep-alive that common servers have (2 s), so that it is we who close.
 const IDLE: Duration = Duration::from_millis(1500);
 
 /// A request's body on its way to a container: a client's, or one of the queue. Not boxed: this is the hot path.
 pub(crate) type Outbound = Either<Watched, BodyStream>;
-/// A container's address, with the idle connections to it.
-pub(crate) type Container = Upstream<Outbound>;
 /// An answer's body as it comes: a container's, or one made in this process.
 pub(crate) type Bare = Either<Answer<Outbound, Claim>, Body>;
 
-/// A container that nothing was sent to yet.
-pub(crate) fn container(address: SocketAddr) -> Arc<Container> {
-    Upstream::new(address.to_string(), IDLE)
+/// A container's address, with the idle connections to it.
+#[derive(Debug)]
+pub(crate) struct Container {
+    /// One for each thread, and one for all others.
+    ways: Vec<Arc<Upstream<Outbound>>>,
+    authority: String,
+}
+
+impl Container {
+    /// One that nothing was sent to yet.
+    pub(crate) fn new(address: SocketAddr) -> Arc<Self> {
+        let authority = address.to_string();
+        let ways = (0..=threads::count()).map(|_| Upstream::new(authority.clone(), IDLE)).collect();
+        Arc::new(Self { ways, authority })
+    }
+
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// This thread's connections.
+    pub(crate) fn way(&self) -> &Arc<Upstream<Outbound>> {
+        &self.ways[threads::index() % self.ways.len()]
+    }
+
+    /// Closes what has been idle for too long.
+    pub(crate) fn sweep(&self) {
+        self.ways.iter().for_each(|way| way.sweep());
+    }
 }
 
 /// The body of a call, wherever it goes.

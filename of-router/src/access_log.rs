@@ -62,6 +62,11 @@ impl Log {
         Ok(Self::Lines(Lines { shared, thread: Some(thread) }))
     }
 
+    /// Whether requests are written down at all.
+    pub(crate) fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
     /// Writes a request down.
     pub(crate) fn write(&self, record: &Record, seconds: f64) {
         match self {
@@ -121,14 +126,15 @@ impl Drop for Lines {
 }
 
 fn event(record: &Record, seconds: f64) {
+    let Some(asked) = &record.asked else { return };
     tracing::info!(
-        method = %record.method,
-        host = record.host.as_ref().and_then(|h| h.to_str().ok()),
-        path = crate::route::shown(record.uri.path()),
+        method = %asked.method,
+        host = asked.host.as_ref().and_then(|h| h.to_str().ok()),
+        path = crate::route::shown(asked.uri.path()),
         status = record.status,
         seconds,
         client = record.slot.address.to_str().unwrap_or_default(),
-        call_id = record.call_id.to_str().unwrap_or_default(),
+        call_id = record.call_id.as_str(),
         user = record.user,
         "request"
     );

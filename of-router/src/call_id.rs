@@ -17,8 +17,33 @@ thread_local! {
     static STORE: RefCell<Store> = const { RefCell::new(Store { bytes: [0; SIZE * AT_ONCE], used: AT_ONCE }) };
 }
 
+/// One call's identifier.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CallId([u8; 36]);
+
+impl CallId {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("none")
+    }
+
+    /// As a header says it.
+    pub(crate) fn value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    }
+}
+
+impl std::fmt::Debug for CallId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A new identifier.
-pub(crate) fn next() -> HeaderValue {
+pub(crate) fn next() -> CallId {
     let bytes = STORE.with_borrow_mut(|store| {
         if store.used >= AT_ONCE {
             if getrandom::fill(&mut store.bytes).is_err() {
@@ -47,7 +72,7 @@ pub(crate) fn next() -> HeaderValue {
         text[at + 1] = HEX[usize::from(byte & 0x0f)];
         at += 2;
     }
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+    CallId(text)
 }
 
 #[cfg(test)]
@@ -56,7 +81,7 @@ mod tests {
 
     #[test]
     fn identifiers_are_uuids_and_differ() {
-        let ids: HashSet<String> = (0..1000).map(|_| super::next().to_str().unwrap().to_owned()).collect();
+        let ids: HashSet<String> = (0..1000).map(|_| super::next().as_str().to_owned()).collect();
         assert_eq!(ids.len(), 1000);
         for id in ids {
             let id: uuid::Uuid = id.parse().unwrap();

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
-use sdk::failure::chain;
 use tokio_util::sync::CancellationToken;
-use upstream::{ClientBody, ForwardError, Inbound, Limits, Upstream, forward};
+use upstream::{ClientBody, Inbound, Limits, Upstream, forward};
 
 use crate::access::answers;
 use crate::auth::open::unless_over;
@@ -48,6 +47,17 @@ struct Behind {
 struct WayThere {
     pool: Arc<Upstream<Received>>,
     host: HeaderValue,
+}
+
+/// A worker's way to the functions.
+#[derive(Debug)]
+pub(crate) struct Functions<'a> {
+    pub(crate) pool: &'a Arc<Upstream<Received>>,
+    /// The gateway's.
+    pub(crate) host: &'a HeaderValue,
+    pub(crate) limits: Limits,
+    /// The longest body of a request, in bytes.
+    pub(crate) max_body: u64,
 }
 
 /// Everything that requests share under one configuration.
@@ -106,6 +116,18 @@ impl Router {
             serving: config.serving.clone(),
             shutdown: common.shutdown.clone(),
         })
+    }
+
+    /// How requests that came without encryption came, as services are told.
+    pub(crate) fn scheme(&self) -> &HeaderValue {
+        &self.scheme
+    }
+
+    /// A worker's way to the functions.
+    pub(crate) fn functions(&self, worker: usize) -> Functions<'_> {
+        let Behind { ways, limits, max_body } = &self.gateway;
+        let WayThere { pool, host } = &ways[worker];
+        Functions { pool, host, limits: *limits, max_body: *max_body }
     }
 
     /// Closes a worker's idle connections to the services behind.
@@ -178,13 +200,9 @@ impl Router {
         let slot = call.record.slot.clone();
         let encrypted = HeaderValue::from_static("https");
         let scheme = if slot.door.is_encrypted() { &encrypted } else { &self.scheme };
-        let arrival = Arrival {
-            address: &slot.address,
-            host: &passage.host,
-            scheme,
-            call_id: &call.record.call_id,
-            border: &passage.border,
-        };
+        let call_id = call.record.call_id.value();
+        let arrival =
+            Arrival { address: &slot.address, host: &passage.host, scheme, call_id: &call_id, border: &passage.border };
         let way = &behind.ways[call.lane.index];
         outside::replace(&mut parts.headers, &arrival, way.host.clone());
         let mut request = Some(Request::from_parts(parts, Received::new(body, call.record.received.clone())));
@@ -193,7 +211,7 @@ impl Router {
         let forwarded = pin!(forward(&way.pool, &mut request, held, behind.limits, shutdown));
         match unless_over(passage.border.watch.as_ref(), forwarded).await {
             Ok(Ok(response)) => response.map(Body::passed),
-            Ok(Err(error)) => failed(&error, call, behind.max_body),
+            Ok(Err(error)) => call.lane.failed(&error, call.record.call_id.as_str(), behind.max_body),
             Err(watch) if watch.has_ended() => answers::ended(),
             Err(_) => answers::unclear(),
         }
@@ -212,14 +230,4 @@ impl Router {
             wait
         })
     }
-}
-
-fn failed(error: &ForwardError, call: &Call<'_>, max_body: u64) -> Response<Body> {
-    let call_id = call.record.call_id.to_str().unwrap_or_default();
-    tracing::warn!(call_id, cause = chain(error), "a request got no answer from behind");
-    match error {
-        ForwardError::TooLong | ForwardError::ClientGone => call.lane.shard().limit(Limit::Body),
-        _ => call.lane.shard().upstream_error(),
-    }
-    reply::failed(error, max_body)
 }

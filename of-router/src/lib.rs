@@ -8,6 +8,7 @@ mod callee;
 mod config;
 mod customs;
 mod domain;
+mod express;
 mod gate;
 mod handler;
 mod hosts;

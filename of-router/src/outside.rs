@@ -75,6 +75,39 @@ pub(crate) fn replace(headers: &mut HeaderMap, arrival: &Arrival<'_>, upstream: 
     }
 }
 
+/// Whether a request's header goes on to a function as it is: [`replace`] would leave it, and so would all that comes before
+/// and after on a request's way. It is about the host and the connection that more is known elsewhere.
+pub(crate) fn passes_in(name: &str) -> bool {
+    let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str());
+    let looked_at = match name.len() {
+        2 => is(&header::TE),
+        6 => is(&header::COOKIE) || is(&header::EXPECT),
+        7 => is(&header::UPGRADE) || is(&header::TRAILER),
+        10 => is(&header::CONNECTION) || name.eq_ignore_ascii_case("keep-alive"),
+        13 => is(&header::AUTHORIZATION),
+        16 => name.eq_ignore_ascii_case("proxy-connection"),
+        17 => is(&header::TRANSFER_ENCODING),
+        18 => is(&header::PROXY_AUTHENTICATE),
+        19 => is(&header::PROXY_AUTHORIZATION),
+        _ => false,
+    };
+    // No other family begins so.
+    let may_be_ours = name.starts_with(['x', 'X', 'f', 'F']);
+    !(looked_at || may_be_ours && is_ours(&name.to_ascii_lowercase()))
+}
+
+/// Whether a function's header goes back as it is: [`Border::let_out`] would leave it, and nothing is put in its place.
+pub(crate) fn passes_out(name: &str) -> bool {
+    let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str());
+    match name.len() {
+        9 => !is(&CALL_ID),
+        10 => !is(&header::SET_COOKIE),
+        15 => !name.eq_ignore_ascii_case("clear-site-data"),
+        25 => !is(&header::STRICT_TRANSPORT_SECURITY),
+        _ => true,
+    }
+}
+
 fn keep_to_the_side(headers: &mut HeaderMap, side: Side) {
     match side {
         Side::Git => {}
@@ -103,7 +136,7 @@ fn keep_our_cookies(headers: &mut HeaderMap) {
 }
 
 /// `X-Forwarded-*`, and the same in the words of RFC 7239.
-fn say_where_from(headers: &mut HeaderMap, arrival: &Arrival<'_>) {
+pub(crate) fn say_where_from(headers: &mut HeaderMap, arrival: &Arrival<'_>) {
     let (host, scheme) = (arrival.host.to_str().unwrap_or_default(), arrival.scheme.to_str().unwrap_or_default());
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let usual = HeaderValue::from_static(if scheme == "https" { "443" } else { "80" });

@@ -28,6 +28,16 @@ struct Decisions {
     count: usize,
 }
 
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) callee: &'a Arc<Callee>,
+    /// What the gateway is told instead of the path's first part, with a slash before it.
+    pub(crate) prefix: &'a str,
+    /// What follows that in the path.
+    pub(crate) rest: &'a str,
+}
+
 #[derive(Debug)]
 struct Remembered {
     callee: Arc<Callee>,
@@ -41,23 +51,29 @@ struct Remembered {
 impl Recall {
     /// Where a request goes, if that was decided lately. `named` is the host that its connection was made for.
     pub(crate) fn find<B>(&self, request: &Request<B>, named: Option<&str>, now: Instant) -> Option<Passage> {
-        let host = the_only_host(request)?;
-        let path = request.uri().path();
+        let (host, path) = (the_only_host(request)?, request.uri().path());
+        let (target, callee) = self.lookup(host.as_bytes(), path, named, now, |found| {
+            (target([found.prefix, found.rest], request.uri().query()), found.callee.clone())
+        })?;
+        let (host, border) = (host.clone(), Border::of(Side::Function));
+        Some(Passage { to: To::Gateway, target: target?, host, border, callee: Some(callee), again: None })
+    }
+
+    /// The same by the host's only header and the path, which is checked.
+    pub(crate) fn lookup<T>(
+        &self,
+        host: &[u8],
+        path: &str,
+        named: Option<&str>,
+        now: Instant,
+        take: impl FnOnce(Found<'_>) -> T,
+    ) -> Option<T> {
         path::check(path).ok()?;
         let (name, rest) = route::first_part(path);
         let decisions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = decisions.by_host.get(host.as_bytes())?.get(name)?;
-        if found.until <= now || named.is_some_and(|named| named != &*found.host) {
-            return None;
-        }
-        Some(Passage {
-            to: To::Gateway,
-            target: target([&found.prefix, rest], request.uri().query())?,
-            host: host.clone(),
-            border: Border::of(Side::Function),
-            callee: Some(found.callee.clone()),
-            again: None,
-        })
+        let found = decisions.by_host.get(host)?.get(name)?;
+        let right = found.until > now && named.is_none_or(|named| named == &*found.host);
+        right.then(|| take(Found { callee: &found.callee, prefix: &found.prefix, rest }))
     }
 
     /// Remembers where a request went, if that may be done again.

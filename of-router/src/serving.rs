@@ -9,7 +9,7 @@ pub(crate) mod listen;
 pub(crate) mod owners;
 pub(crate) mod record;
 mod settings;
-mod strict;
+pub(crate) mod strict;
 mod sweep;
 pub(crate) mod taking;
 mod watched;

@@ -14,11 +14,12 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
+use crate::express::Detour;
 use crate::headers::{is_upgrade, strip_hop_by_hop, take_trailers, takes_trailers};
 use crate::inbound::InboundError;
 use crate::pool::Upstream;
 use crate::tunnel;
-use crate::wire::{self, Failed, Wire};
+use crate::wire::{self, Failed, Wire, WireBody};
 
 /// How many pooled connections may turn out dead before a new one is made.
 const DEAD_CONNECTIONS: usize = 4;
@@ -33,6 +34,13 @@ pub struct Limits {
     pub head: Duration,
     /// Between two parts of the answer's body.
     pub pause: Duration,
+}
+
+impl Limits {
+    /// When the answer's head has to be there.
+    pub(crate) fn deadline(&self, now: Instant) -> Instant {
+        now.checked_add(self.head).unwrap_or(now + FAR)
+    }
 }
 
 /// Why there is no answer.
@@ -98,7 +106,7 @@ where
         return Box::pin(at_length(upstream, place, client, guard, limits, shutdown)).await;
     }
     let now = Instant::now();
-    let deadline = now.checked_add(limits.head).unwrap_or(now + FAR);
+    let deadline = limits.deadline(now);
     let wire = match upstream.take_wire(now) {
         Some(wire) => wire,
         None => Box::pin(connect(upstream, place, limits.head, deadline)).await?,
@@ -106,6 +114,14 @@ where
     let Some(request) = place else { return Err(ForwardError::Gone) };
     let exchanged = wire.exchange(request, upstream, deadline).await;
     *place = None;
+    Ok(plain_answer(exchanged, limits)?.guarded(guard))
+}
+
+/// The answer to a request that was written at once.
+pub(crate) fn plain_answer<B>(
+    exchanged: Result<Response<WireBody<B>>, Failed>,
+    limits: Limits,
+) -> Result<Detour<B>, ForwardError> {
     let mut response = exchanged.map_err(|failed| match failed {
         Failed::Server(error) => ForwardError::Broken(error.into()),
         Failed::Body(error) => judge(error),
@@ -115,7 +131,7 @@ where
         return Err(ForwardError::Unasked);
     }
     strip_answer(&mut response);
-    Ok(response.map(|body| Answer::wire(body, guard, limits.pause)))
+    Ok(Detour { response, limits })
 }
 
 /// A new connection for the short way: for requests that are written at once.

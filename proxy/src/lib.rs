@@ -3,6 +3,8 @@
 mod answer;
 mod client_body;
 mod clock;
+mod date;
+pub mod express;
 mod forward;
 mod headers;
 mod inbound;
@@ -18,4 +20,4 @@ pub use forward::{ForwardError, Limits, forward};
 pub use headers::{is_upgrade, strip_hop_by_hop};
 pub use inbound::{Inbound, InboundError};
 pub use pool::Upstream;
-pub use serve::{Bounds, Served, serve};
+pub use serve::{Bounds, Served, serve, serve_express};

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::express::Ready;
 use crate::wire::Wire;
 
 /// How long a connection may take to be made.
@@ -86,6 +87,12 @@ impl<B> Upstream<B> {
             }
         }
         None
+    }
+
+    /// As [`Upstream::take_wire`], for requests that are written before they are given away.
+    pub fn ready(self: &Arc<Self>, now: std::time::Instant) -> Option<Ready<B>> {
+        let wire = self.take_wire(Instant::from_std(now))?;
+        Some(Ready { wire, upstream: Arc::clone(self) })
     }
 
     /// Keeps a connection whose last answer was read to its end.

@@ -19,6 +19,9 @@ use tokio::time::Instant;
 use self::head::{MAX_PLAIN, Taken};
 use self::reply::Framing;
 use crate::clock::Clock;
+use crate::express::{Express, Nobody, Plain, Ready, Trip};
+use crate::forward::plain_answer;
+use crate::wire::Travelled;
 use crate::{ClientBody, lines};
 
 /// What is longer than this is sent as it is, in bytes; shorter parts are put together.
@@ -61,8 +64,8 @@ pub async fn serve<S, A, F, B>(
     stream: S,
     read: Bytes,
     bounds: Bounds,
-    mut stop: impl FnMut(&mut Context<'_>) -> Poll<()>,
-    mut answer: A,
+    stop: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    answer: A,
 ) -> io::Result<Served<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -71,18 +74,53 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    serve_express(stream, read, bounds, stop, |_: &Plain<'_>| None::<Express<Nobody<B>>>, answer).await
+}
+
+/// As [`serve`], with requests that go on nearly as they came: `express` is asked about each first. Where it gives nothing,
+/// `answer` is asked.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_express<S, T, A, F, B>(
+    stream: S,
+    read: Bytes,
+    bounds: Bounds,
+    mut stop: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    mut express: impl FnMut(&Plain<'_>) -> Option<Express<T>>,
+    mut answer: A,
+) -> io::Result<Served<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: Trip<Body = B>,
+    A: FnMut(Box<Request<ClientBody>>) -> F,
+    F: Future<Output = Response<B>>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let patience = bounds.patience.map(Patience::new);
     let mut client = Client { stream, input: BytesMut::from(read), max_head: bounds.head, patience };
     loop {
-        let request = match client.next(&mut stop).await? {
-            Next::Request(request) => request,
+        let (response, is_head) = match client.next(&mut stop, &mut express).await? {
+            Next::Request(request) => {
+                let is_head = *request.method() == Method::HEAD;
+                let response = pin!(answer(request));
+                let Some(response) = client.while_there(response).await? else { return Ok(Served::Over) };
+                (response, is_head)
+            }
+            Next::Express(express) => match client.carry(express).await? {
+                Carried::Arrived => continue,
+                Carried::Detour(response) => (response, false),
+                Carried::Last => {
+                    client.stream.shutdown().await?;
+                    return Ok(Served::Over);
+                }
+                Carried::Left => return Ok(Served::Over),
+            },
             Next::Over => return Ok(Served::Over),
             Next::Stop => return Ok(Served::Stopped(client.stream)),
             Next::Other => return Ok(Served::Other(client.stream, client.input.freeze())),
         };
-        let is_head = *request.method() == Method::HEAD;
-        let response = pin!(answer(request));
-        let Some(response) = client.while_there(response).await? else { return Ok(Served::Over) };
         if !client.send(response, is_head).await? {
             client.stream.shutdown().await?;
             return Ok(Served::Over);
@@ -90,11 +128,24 @@ where
     }
 }
 
-enum Next {
+enum Next<E> {
     Request(Box<Request<ClientBody>>),
+    Express(E),
     Over,
     Stop,
     Other,
+}
+
+/// What became of a request that went on nearly as it came.
+enum Carried<B> {
+    /// It was answered.
+    Arrived,
+    /// It was answered, and the connection is to end.
+    Last,
+    /// Its answer is to be sent the long way.
+    Detour(Response<B>),
+    /// The client is gone.
+    Left,
 }
 
 struct Client<S> {
@@ -106,24 +157,30 @@ struct Client<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    async fn next(&mut self, stop: &mut impl FnMut(&mut Context<'_>) -> Poll<()>) -> io::Result<Next> {
+    async fn next<E>(
+        &mut self,
+        stop: &mut impl FnMut(&mut Context<'_>) -> Poll<()>,
+        express: &mut impl FnMut(&Plain<'_>) -> Option<E>,
+    ) -> io::Result<Next<E>> {
         self.patience.iter_mut().for_each(Patience::begin);
-        std::future::poll_fn(|context| self.poll_next(context, stop)).await
+        std::future::poll_fn(|context| self.poll_next(context, stop, express)).await
     }
 
-    fn poll_next(
+    fn poll_next<E>(
         &mut self,
         context: &mut Context<'_>,
         stop: &mut impl FnMut(&mut Context<'_>) -> Poll<()>,
-    ) -> Poll<io::Result<Next>> {
+        express: &mut impl FnMut(&Plain<'_>) -> Option<E>,
+    ) -> Poll<io::Result<Next<E>>> {
         loop {
             if self.input.is_empty() {
                 if stop(context).is_ready() {
                     return Poll::Ready(Ok(Next::Stop));
                 }
             } else {
-                match head::take(&mut self.input, self.max_head) {
+                match head::take(&mut self.input, self.max_head, &mut *express) {
                     Taken::Request(request) => return Poll::Ready(Ok(Next::Request(request))),
+                    Taken::Express(express) => return Poll::Ready(Ok(Next::Express(express))),
                     Taken::Other => return Poll::Ready(Ok(Next::Other)),
                     Taken::Partial => {}
                 }
@@ -142,6 +199,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 }
             }
         }
+    }
+
+    /// Carries a request to its server and the answer back.
+    async fn carry<T: Trip>(&mut self, express: Express<T>) -> io::Result<Carried<T::Body>> {
+        let Express { request, ready: Ready { wire, upstream }, limits, began, mut trip } = express;
+        let mut out = Vec::with_capacity(512);
+        let deadline = limits.deadline(Instant::from_std(began));
+        let travelled = {
+            let travel = pin!(wire.travel(&request, &upstream, deadline, &mut out, &mut trip));
+            self.while_there(travel).await?
+        };
+        let answer = match travelled {
+            None => return Ok(Carried::Left),
+            Some(Ok(Travelled::Arrived { goes_on })) => {
+                self.stream.write_all(&out).await?;
+                self.stream.flush().await?;
+                return Ok(if goes_on { Carried::Arrived } else { Carried::Last });
+            }
+            Some(Ok(Travelled::Detour(response))) => plain_answer(Ok(*response), limits),
+            Some(Err(failed)) => plain_answer(Err(failed), limits),
+        };
+        Ok(Carried::Detour(trip.detour(answer)))
     }
 
     /// Waits for something for as long as the client is there.

@@ -4,6 +4,7 @@
 mod body;
 mod chunks;
 mod head;
+mod short;
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +19,9 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use self::short::Short;
 use crate::clock::Clock;
+use crate::express::Trip;
 use crate::lines;
 use crate::pool::Upstream;
 
@@ -47,6 +50,15 @@ impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
         Self::Server(error)
     }
+}
+
+/// How a request that was written already got on.
+#[derive(Debug)]
+pub(crate) enum Travelled<O> {
+    /// Its answer is written for the client. Whether the connection to the client goes on.
+    Arrived { goes_on: bool },
+    /// Its answer goes the long way.
+    Detour(Box<Response<WireBody<O>>>),
 }
 
 /// True if a request's body is short, and of the length that the request says.
@@ -98,13 +110,52 @@ impl Wire {
     {
         let whole = self.whole(request, deadline).await?;
         // A server may answer and close before it has read everything: its answer is what counts then.
-        let written = self.write(&whole, deadline).await?;
+        let mut written = self.write(&whole, deadline).await?;
+        self.answer(*request.method() == Method::HEAD, upstream, &mut written, deadline).await
+    }
+
+    /// Sends a request that is written already, and passes its answer on where that goes back as it is.
+    ///
+    /// # Errors
+    /// When the connection breaks, or the server does not keep to HTTP/1.
+    pub(crate) async fn travel<T: Trip>(
+        mut self,
+        request: &[u8],
+        upstream: &Arc<Upstream<T::Outbound>>,
+        deadline: Instant,
+        out: &mut Vec<u8>,
+        trip: &mut T,
+    ) -> Result<Travelled<T::Outbound>, Failed> {
+        let mut written = self.write(request, deadline).await?;
         loop {
-            let Some(answer) = head::read(&mut self.input, *request.method() == Method::HEAD)? else {
-                match self.more_head(deadline).await {
-                    Err(Failed::Server(error)) => return Err(written.err().unwrap_or(error).into()),
-                    read => read?,
+            match short::take(&mut self.input, out, trip) {
+                Short::Taken { goes_on } => {
+                    if written.is_ok() {
+                        upstream.give_wire_back(self);
+                    }
+                    return Ok(Travelled::Arrived { goes_on });
                 }
+                Short::Partial => self.more_of_head(&mut written, deadline).await?,
+                Short::Other => {
+                    // On the heap: its room would be moved about with every request that goes the short way.
+                    let answer = Box::pin(self.answer(false, upstream, &mut written, deadline));
+                    return answer.await.map(|answer| Travelled::Detour(Box::new(answer)));
+                }
+            }
+        }
+    }
+
+    /// Reads the head of the answer to a request that was written, as far as it could be.
+    async fn answer<O>(
+        mut self,
+        is_head: bool,
+        upstream: &Arc<Upstream<O>>,
+        written: &mut io::Result<()>,
+        deadline: Instant,
+    ) -> Result<Response<WireBody<O>>, Failed> {
+        loop {
+            let Some(answer) = head::read(&mut self.input, is_head)? else {
+                self.more_of_head(written, deadline).await?;
                 continue;
             };
             // What comes before the answer is for who asked for it.
@@ -114,6 +165,14 @@ impl Wire {
             }
             let keep = (answer.keep && written.is_ok()).then(|| upstream.clone());
             return Ok(answer.response.map(|()| WireBody::new(self, answer.framing, keep)));
+        }
+    }
+
+    /// Reads on. Where nothing comes, it is what went wrong first that counts.
+    async fn more_of_head(&mut self, written: &mut io::Result<()>, deadline: Instant) -> Result<(), Failed> {
+        match self.more_head(deadline).await {
+            Err(Failed::Server(error)) => Err(std::mem::replace(written, Ok(())).err().unwrap_or(error).into()),
+            read => read,
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sdk::gateway::FunctionDeployment;
 
 use super::*;
-use crate::transit::container;
+use crate::transit::Container;
 
 #[test]
 fn names_are_rfc_1123_labels() {
@@ -26,7 +26,7 @@ fn a_path_is_split_at_the_first_slash_and_the_last_dot() {
 }
 
 fn two_replicas() -> Containers {
-    let upstream = || Some(container(([127, 0, 0, 1], 1).into()));
+    let upstream = || Some(Container::new(([127, 0, 0, 1], 1).into()));
     Containers {
         spec: Arc::new(FunctionDeployment::default()),
         settings: Arc::new(Settings::of_live(&FunctionDeployment::default())),

@@ -21,6 +21,7 @@ use upstream::{Bounds, ClientBody, Served};
 
 use super::Client;
 use super::socket::{Leaving, Socket};
+use super::threads::at_home;
 use crate::reply::Reply;
 use crate::routes;
 
@@ -89,7 +90,16 @@ async fn detect(stream: &TcpStream) -> io::Result<Option<Protocol>> {
     }
 }
 
-async fn answer(client: &Client, request: Box<Request<ClientBody>>) -> Response<Reply> {
+async fn answer(client: &Arc<Client>, request: Box<Request<ClientBody>>) -> Response<Reply> {
+    if routes::is_call(&request) {
+        return dispatch(client, request).await;
+    }
+    // On the heap: its room would be moved about with every call.
+    let asked = Arc::clone(client);
+    Box::pin(at_home(&client.served.app.home, async move { dispatch(&asked, request).await })).await
+}
+
+async fn dispatch(client: &Client, request: Box<Request<ClientBody>>) -> Response<Reply> {
     let Client { served, address, caller } = client;
     routes::dispatch(&served.app, &served.management, request, address, caller).await
 }

@@ -4,6 +4,7 @@
 mod closing;
 mod connection;
 mod socket;
+pub(crate) mod threads;
 
 use std::net::{IpAddr, TcpListener as StdListener, TcpStream};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use self::closing::Closing;
+use self::threads::Threads;
 use crate::app::App;
 use crate::inside::Caller;
 use crate::routes;
@@ -53,9 +55,10 @@ pub struct Left {
 }
 
 /// Whom a port is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Door {
-    Front,
+    /// Everybody. These threads serve them.
+    Front(Arc<Threads>),
     /// Functions alone: a neighbour of this machine may find a way to an address of their network.
     Inside,
 }
@@ -141,7 +144,8 @@ async fn last_calls(
     loop {
         // Where there is no successor, who waits in the line before the socket may still find one.
         let hand_over = orders.hand_over();
-        let letting_in = (served.door == Door::Inside || hand_over) && left.len() < served.app.config.max_connections;
+        let letting_in =
+            (matches!(served.door, Door::Inside) || hand_over) && left.len() < served.app.config.max_connections;
         tokio::select! {
             () = served.app.quiet.cancelled() => return,
             Some(ended) = open.join_next() => left.extend(ended.ok().flatten().filter(|_| hand_over)),
@@ -204,13 +208,23 @@ fn spawn(
     permit: Option<OwnedSemaphorePermit>,
 ) {
     let client = Client::new(served, peer);
-    if served.door == Door::Inside && !client.caller.is_inside() {
-        return;
-    }
-    let visit = (!client.caller.is_inside()).then(|| served.app.visitors.token());
-    open.spawn(async move {
+    let inside = client.caller.is_inside();
+    let thread = match &served.door {
+        Door::Inside if !inside => return,
+        // Functions are asked for their owners, which is done at home.
+        Door::Front(threads) if !inside => threads.next(),
+        Door::Front(_) | Door::Inside => None,
+    };
+    let visit = (!inside).then(|| served.app.visitors.token());
+    let Ok(stream) = stream.into_std() else { return };
+    let serving = async move {
+        let stream = tokio::net::TcpStream::from_std(stream).ok()?;
         let left = connection::serve(client, stream).await;
         drop((permit, visit));
         left
-    });
+    };
+    match thread {
+        Some(thread) => open.spawn_on(serving, thread),
+        None => open.spawn(serving),
+    };
 }

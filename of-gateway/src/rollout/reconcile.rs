@@ -20,7 +20,7 @@ use crate::functions::{Backend, Containers, Function, FunctionId, Replica, Setti
 use crate::invoke::Chain;
 use crate::problem::Problem;
 use crate::quota::Share;
-use crate::transit::{self, Container};
+use crate::transit::Container;
 
 const PERIOD: Duration = Duration::from_secs(15);
 /// Between two attempts to reach an engine that does not answer.
@@ -352,7 +352,7 @@ async fn take_address(app: &Arc<App>, name: &FunctionId, replica: &Arc<Replica>,
         && ready::ask_ready(address, &containers.settings.probes).await.is_ok()
     {
         app.troubles.answers(&replica.id);
-        return replica.set_upstream(Some(transit::container(address)));
+        return replica.set_upstream(Some(Container::new(address)));
     }
     if replica.begin_watch() {
         app.tasks.spawn(watch(Arc::clone(app), name.clone(), Arc::clone(replica)));

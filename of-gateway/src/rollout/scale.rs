@@ -8,7 +8,7 @@ use crate::engine::{Role, Template};
 use crate::functions::{Backend, Containers, Function, FunctionId, Replica};
 use crate::problem::Problem;
 use crate::quota::Share;
-use crate::transit;
+use crate::transit::Container;
 
 /// Brings a function to this many replicas.
 pub(crate) async fn scale(app: &Arc<App>, id: FunctionId, replicas: u64) -> Result<(), Problem> {
@@ -148,7 +148,7 @@ async fn unpark(
         Ok(address) => {
             app.troubles.answers(&parked.id);
             app.engine.cast(&parked.id, &record_of(&function.id, containers, parked.index), Role::Live).await?;
-            Ok(Replica::new(parked.id.clone(), parked.index, Some(transit::container(address))))
+            Ok(Replica::new(parked.id.clone(), parked.index, Some(Container::new(address))))
         }
         Err(problem) => {
             app.troubles.cannot_start(&parked.id, problem.to_string());

@@ -12,7 +12,7 @@ use crate::functions::{Replica, Settings};
 use crate::invoke::Chain;
 use crate::problem::Problem;
 use crate::rollout::NotReady;
-use crate::transit::{self, Container};
+use crate::transit::Container;
 
 /// Starts replicas with these indexes, waits until all are ready and commits them; all or none.
 pub(super) async fn committed(
@@ -63,7 +63,7 @@ async fn bring_up(app: &App, template: &Template, id: &str) -> Result<Arc<Contai
         }
         other => other.into(),
     })?;
-    Ok(transit::container(ready::wait(app, function, id, &probes).await?))
+    Ok(Container::new(ready::wait(app, function, id, &probes).await?))
 }
 
 /// Starts a container of before. The files of its secrets may be gone since.

@@ -10,7 +10,7 @@ use super::{health, probe::Probes, ready, start};
 use crate::app::App;
 use crate::engine::EngineError;
 use crate::functions::{Containers, Function, FunctionId, Replica};
-use crate::transit;
+use crate::transit::Container;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -63,7 +63,7 @@ pub(super) async fn watch(app: Arc<App>, function: FunctionId, replica: Arc<Repl
         if let Some(address) = address {
             app.troubles.answers(&replica.id);
             replica.end_watch();
-            return replica.set_upstream(Some(transit::container(address)));
+            return replica.set_upstream(Some(Container::new(address)));
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::support::{Running, eventually};
 use crate::without_engine;
 
-/// What is logged on this thread, one JSON object a line.
+/// What is logged, one JSON object a line.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -41,7 +41,7 @@ impl Log {
     }
 }
 
-/// Logs everything of this thread, on which the whole test runs.
+/// Logs everything of this thread and of the gateway's that are started on it.
 fn listen() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let lines = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::DEBUG);

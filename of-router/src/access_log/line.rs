@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Utc};
 use http::Version;
 
-use crate::serving::record::Record;
+use crate::serving::record::{Asked, Record};
 
 /// The time as text. The part before the milliseconds is made once a second.
 #[derive(Debug, Default)]
@@ -38,14 +38,9 @@ pub(super) fn write(out: &mut Vec<u8>, time: &[u8], record: &Record, seconds: f6
     out.extend_from_slice(time);
     out.extend_from_slice(b"\",\"client\":");
     text(out, record.slot.address.as_bytes());
-    out.extend_from_slice(b",\"method\":");
-    text(out, record.method.as_str().as_bytes());
-    if let Some(host) = &record.host {
-        out.extend_from_slice(b",\"host\":");
-        text(out, host.as_bytes());
+    if let Some(asked) = &record.asked {
+        head(out, asked);
     }
-    out.extend_from_slice(b",\"path\":");
-    text(out, crate::route::shown(record.uri.path()).as_bytes());
     let received = record.received.load(Ordering::Relaxed);
     // Writing to a vector does not fail.
     let _ = write!(
@@ -62,9 +57,21 @@ pub(super) fn write(out: &mut Vec<u8>, time: &[u8], record: &Record, seconds: f6
             text(out, value.as_bytes());
         }
     }
+    out.extend_from_slice(b"}\n");
+}
+
+fn head(out: &mut Vec<u8>, asked: &Asked) {
+    out.extend_from_slice(b",\"method\":");
+    text(out, asked.method.as_str().as_bytes());
+    if let Some(host) = &asked.host {
+        out.extend_from_slice(b",\"host\":");
+        text(out, host.as_bytes());
+    }
+    out.extend_from_slice(b",\"path\":");
+    text(out, crate::route::shown(asked.uri.path()).as_bytes());
     out.extend_from_slice(b",\"protocol\":\"");
-    out.extend_from_slice(protocol(record.version));
-    out.extend_from_slice(b"\"}\n");
+    out.extend_from_slice(protocol(asked.version));
+    out.push(b'"');
 }
 
 fn protocol(version: Version) -> &'static [u8] {

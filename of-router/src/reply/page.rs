@@ -61,11 +61,20 @@ impl Asked {
         let again = matches!(*request.method(), Method::GET | Method::HEAD);
         Self { pages: accepts_pages(request.headers()), again }
     }
+
+    /// The same of a request that is no [`Request`].
+    pub(crate) fn of<'a>(method: &str, accept: impl Iterator<Item = &'a [u8]>) -> Self {
+        let pages = name_pages(accept.filter_map(|value| std::str::from_utf8(value).ok()));
+        Self { pages, again: matches!(method, "GET" | "HEAD") }
+    }
 }
 
 /// True if the caller asks for a page by name, as browsers do.
 pub(crate) fn accepts_pages(headers: &HeaderMap) -> bool {
-    let texts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    name_pages(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()))
+}
+
+fn name_pages<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
     let mut kinds = texts.flat_map(|text| text.split(',')).filter_map(|kind| kind.split(';').next());
     kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use upstream::express::Plain;
 use upstream::{Bounds, ClientBody, Served};
 
 use super::Serving;
@@ -26,6 +28,7 @@ use super::door::Door;
 use super::taking::Streams;
 use super::watched::Watched;
 use super::worker::Worker;
+use crate::express;
 
 /// How a connection of HTTP/2 begins; no method is called so.
 const PREFACE: [u8; 4] = *b"PRI ";
@@ -147,6 +150,11 @@ impl Conn {
         self.head_since.store(0, Ordering::Relaxed);
         self.parked.store(false, Ordering::Relaxed);
         self.served.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many requests there were.
+    pub(crate) fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
     }
 
     /// Asks for the buffers of an idle connection back.
@@ -274,8 +282,11 @@ where
     let bounds = Bounds { head: worker.lane().limits().max_head_bytes as usize, patience: None };
     let stream = Watched::new(stream, slot.clone(), Bytes::new());
     let mut retired = pin!(slot.retire.notified());
+    let mut told = None;
+    let express = |plain: &Plain<'_>| express::begin(&worker.lane(), &slot, &mut told, plain);
     let answer = |request| worker.lane().answer(request, slot.clone());
-    let served = upstream::serve(stream, ahead, bounds, |context| retired.as_mut().poll(context), answer).await?;
+    let stop = |context: &mut Context<'_>| retired.as_mut().poll(context);
+    let served = upstream::serve_express(stream, ahead, bounds, stop, express, answer).await?;
     Ok(match served {
         Served::Over => Served::Over,
         Served::Stopped(stream) => Served::Stopped(stream.into_stream()),

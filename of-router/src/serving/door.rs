@@ -64,8 +64,18 @@ impl Door {
     /// `Strict-Transport-Security` for an answer to this request, in place of what a function says: ours speaks for a
     /// host only as long as that is its own.
     pub(crate) fn strict<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
+        self.strict_at(host(request))
+    }
+
+    /// The same for a request to this host.
+    pub(crate) fn strict_at(&self, host: &str) -> Option<HeaderValue> {
         let Self::Encrypted(encrypted) = self else { return None };
-        encrypted.edge.hsts(host(request)).cloned()
+        encrypted.edge.hsts(host).cloned()
+    }
+
+    /// Whether requests are sent away from here to where there is encryption.
+    pub(crate) fn sends_away(&self) -> bool {
+        matches!(self, Self::Plain(Some(_)))
     }
 
     /// The host that the connection was made for, where it is encrypted.

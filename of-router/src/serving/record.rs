@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::connection::Slot;
 use super::lane::Lane;
-use crate::call_id;
+use crate::call_id::{self, CallId};
 use crate::callee::Callee;
 use crate::reply::Body;
 
@@ -22,12 +22,10 @@ pub(crate) struct Record {
     lane: Arc<Lane>,
     pub(crate) slot: Slot,
     pub(crate) began: Instant,
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) version: Version,
-    pub(crate) host: Option<HeaderValue>,
+    /// Where there is a log.
+    pub(crate) asked: Option<Box<Asked>>,
     pub(crate) status: u16,
-    pub(crate) call_id: HeaderValue,
+    pub(crate) call_id: CallId,
     pub(crate) received: Arc<AtomicU64>,
     pub(crate) sent: u64,
     /// The function that it was for, if it was allowed to go there.
@@ -36,16 +34,30 @@ pub(crate) struct Record {
     pub(crate) user: Option<String>,
 }
 
+/// What was asked, for the log.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) version: Version,
+    pub(crate) host: Option<HeaderValue>,
+}
+
+impl Asked {
+    pub(crate) fn by<B>(request: &Request<B>) -> Self {
+        let host = request.headers().get(header::HOST).cloned();
+        Self { method: request.method().clone(), uri: request.uri().clone(), version: request.version(), host }
+    }
+}
+
 impl Record {
-    pub(crate) fn new<B>(lane: Arc<Lane>, slot: Slot, request: &Request<B>, began: Instant) -> Box<Self> {
+    /// `asked` is asked for where there is a log.
+    pub(crate) fn new(lane: Arc<Lane>, slot: Slot, began: Instant, asked: impl FnOnce() -> Asked) -> Box<Self> {
         Box::new(Self {
+            asked: lane.common.log.is_on().then(|| Box::new(asked())),
             lane,
             slot,
             began,
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
-            host: request.headers().get(header::HOST).cloned(),
             status: CLIENT_GONE,
             call_id: call_id::next(),
             received: Arc::default(),
@@ -55,10 +67,15 @@ impl Record {
         })
     }
 
+    /// The worker's view that the request began with.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
     /// The answer begins. The record lives on in its body.
     pub(crate) fn answered(mut self: Box<Self>, response: &mut Response<Body>) {
         self.status = response.status().as_u16();
-        response.headers_mut().insert(crate::outside::CALL_ID, self.call_id.clone());
+        response.headers_mut().insert(crate::outside::CALL_ID, self.call_id.value());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.lane.shard().tunnel();
         }

@@ -5,6 +5,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderName, Method, Request, Uri, header};
 
 use crate::ClientBody;
+use crate::express::Plain;
 use crate::lines::{self, Lines, MAX_LINES};
 
 /// The largest plain request, head and body, in bytes.
@@ -12,17 +13,24 @@ pub(super) const MAX_PLAIN: usize = 16 * 1024;
 
 /// What is at the beginning of what was read.
 #[derive(Debug)]
-pub(super) enum Taken {
+pub(super) enum Taken<E> {
     /// A plain request; it was taken off.
     Request(Box<Request<ClientBody>>),
+    /// One that is on its way already.
+    Express(E),
     /// The beginning of one.
     Partial,
     /// Something else.
     Other,
 }
 
-/// Takes a plain request off what was read, whose head is no longer than `max_head`.
-pub(super) fn take(input: &mut BytesMut, max_head: usize) -> Taken {
+/// Takes a plain request off what was read, whose head is no longer than `max_head`. `express` is asked first whether it
+/// takes it as it lies there.
+pub(super) fn take<E>(
+    input: &mut BytesMut,
+    max_head: usize,
+    express: impl FnOnce(&Plain<'_>) -> Option<E>,
+) -> Taken<E> {
     let mut room: Lines<'_> = [const { std::mem::MaybeUninit::uninit() }; MAX_LINES];
     let mut parsed = httparse::Request::new(&mut []);
     let length = match parsed.parse_with_uninit_headers(input, &mut room) {
@@ -33,24 +41,35 @@ pub(super) fn take(input: &mut BytesMut, max_head: usize) -> Taken {
     // A body that is still on its way may never come: that is for somebody who passes it on as it comes.
     let body = body_of(&parsed).filter(|body| input.len() - length >= *body && length + body <= MAX_PLAIN);
     let Some(body) = body.filter(|_| !has_bare_feed(&input[..length])) else { return Taken::Other };
-    let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    let (method, target) = (parsed.method.unwrap_or_default(), parsed.path.unwrap_or_default());
+    let plain = Plain { method, target, lines: parsed.headers, body: &input[length..length + body] };
+    if let Some(express) = express(&plain) {
+        input.advance(length + body);
+        release(input);
+        return Taken::Express(express);
+    }
+    let method = Method::from_bytes(method.as_bytes()).ok();
     // Copied, for it may be no request after all: then somebody else has to see all of it.
     let head = Bytes::copy_from_slice(&input[..length]);
-    let target = lines::part(&head, input, parsed.path.unwrap_or_default().as_bytes());
+    let target = lines::part(&head, input, target.as_bytes());
     let target = target.and_then(|target| PathAndQuery::from_maybe_shared(target).ok());
     let headers = lines::headers(&head, input, parsed.headers);
     let (Some(method), Some(target), Some(headers)) = (method, target, headers) else { return Taken::Other };
     input.advance(length);
     let body = ClientBody::Whole(if body == 0 { Bytes::new() } else { input.split_to(body).freeze() });
-    if input.is_empty() {
-        // Also an empty buffer keeps all of its room.
-        *input = BytesMut::new();
-    }
+    release(input);
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
     Taken::Request(Box::new(request))
+}
+
+/// Also an empty buffer keeps all of its room.
+fn release(input: &mut BytesMut) {
+    if input.is_empty() {
+        *input = BytesMut::new();
+    }
 }
 
 /// The length of the body; `None` if the request is not plain: its body has no known length, or the request is about the

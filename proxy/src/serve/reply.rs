@@ -1,13 +1,10 @@
 //! Heads of answers, and how their bodies are framed.
 
-use std::cell::RefCell;
-use std::time::{Duration, Instant, SystemTime};
-
 use http::header::{self, HeaderMap};
 use http::response::Parts;
 use http_body::SizeHint;
 
-use crate::lines;
+use crate::{date, lines};
 
 /// How an answer's body is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,24 +66,9 @@ pub(super) fn head(out: &mut Vec<u8>, parts: &mut Parts, framing: Framing) {
     }
     lines::write(out, headers);
     if !headers.contains_key(header::DATE) {
-        date(out);
+        date::write(out);
     }
     out.extend_from_slice(b"\r\n");
-}
-
-/// The line that says what time it is; made once a second for each thread.
-fn date(out: &mut Vec<u8>) {
-    thread_local! {
-        static LINE: RefCell<(Option<Instant>, String)> = const { RefCell::new((None, String::new())) };
-    }
-    LINE.with_borrow_mut(|(made, line)| {
-        let now = Instant::now();
-        if made.is_none_or(|made| now.duration_since(made) >= Duration::from_millis(500)) {
-            *line = format!("date: {}\r\n", httpdate::HttpDate::from(SystemTime::now()));
-            *made = Some(now);
-        }
-        out.extend_from_slice(line.as_bytes());
-    });
 }
 
 /// The line before a chunk.

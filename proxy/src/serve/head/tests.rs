@@ -1,6 +1,11 @@
 use super::*;
 
-fn taken(text: &str) -> Taken {
+/// By the long way.
+fn take(input: &mut BytesMut, max_head: usize) -> Taken<()> {
+    super::take(input, max_head, |_| None)
+}
+
+fn taken(text: &str) -> Taken<()> {
     take(&mut BytesMut::from(text), MAX_PLAIN)
 }
 
