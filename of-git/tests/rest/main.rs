@@ -11,4 +11,5 @@ mod deployments;
 mod installations;
 mod place;
 mod repositories;
+mod shapes;
 mod tokens;
