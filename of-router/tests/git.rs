@@ -42,9 +42,10 @@ async fn place() -> Place {
     tokio::spawn(async move { axum::serve(platform, app).await.unwrap() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let git = listener.local_addr().unwrap();
-    let secrets = of_git::Secrets { webhook: "w".into(), token_key: "k".into(), platform_token: "p".into() };
+    let secrets = of_git::Secrets { webhook: "w".into(), token_key: "k".into() };
     let public_url = "http://git.localhost".parse().unwrap();
     let mut host = of_git::Config::new(data.path().join("git"), public_url, webhook_url, secrets);
+    host.platform_token = Some("p".into());
     host.keep_alive = Duration::from_millis(20);
     let token = of_git::token(&host.token_key, &"alice".parse().unwrap()).expose_secret().to_owned();
     tokio::spawn(of_git::serve(host, listener, CancellationToken::new()));
