@@ -89,7 +89,7 @@ impl<B> Upstream<B> {
         None
     }
 
-    /// As [`Upstream::take_wire`], for requests that are written before they are given away.
+    /// Takes a connection that a request can be written to at once, for one that is written before it is given away.
     pub fn ready(self: &Arc<Self>, now: std::time::Instant) -> Option<Ready<B>> {
         let wire = self.take_wire(Instant::from_std(now))?;
         Some(Ready { wire, upstream: Arc::clone(self) })
