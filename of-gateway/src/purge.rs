@@ -47,9 +47,20 @@ pub async fn purge(config: &Config) -> Result<Removed, PurgeError> {
     let found = engine.list(None).await?;
     stream::iter(&found).map(Ok).try_for_each_concurrent(PARALLEL, |container| engine.remove(&container.id)).await?;
     until_gone(&engine).await?;
-    let networks = engine.remove_networks().await?;
+    let networks = without_networks(&engine).await?;
     secrets::clear(config.secrets_mount_dir.as_deref(), &id).map_err(|error| PurgeError::Secrets(error.into()))?;
     Ok(Removed { containers: found.len(), networks })
+}
+
+/// Where a container was a moment ago, the engine may still see it on its network.
+async fn without_networks(engine: &Engine) -> Result<usize, EngineError> {
+    let until = Instant::now() + REMOVAL;
+    loop {
+        match engine.remove_networks().await {
+            Err(error) if error.is_in_use() && Instant::now() < until => sleep(LOOK).await,
+            done => return done,
+        }
+    }
 }
 
 /// A container whose removal was under way before is on the network until that has ended, and the engine keeps a

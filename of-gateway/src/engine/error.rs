@@ -83,6 +83,11 @@ impl EngineError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Whether the engine says that something else still needs the thing.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, .. })
+    }
+
     /// Whether what was asked is so already, or is being done.
     pub(crate) fn is_already(&self) -> bool {
         matches!(self, Self::Refused { status: 304 | 409, .. })
