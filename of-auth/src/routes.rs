@@ -18,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::api;
 use crate::app::{App, Shared};
+use crate::audit;
 use crate::limit::Client;
 use crate::pages::{self, account, device, host, login, tokens};
 use crate::question;
@@ -88,7 +89,7 @@ async fn log(headers: HeaderMap, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let (call_id, client) = (CallId::from_headers(&headers), Client::of(&headers));
-    let response = next.run(request).await;
+    let response = audit::under(call_id.clone(), next.run(request)).await;
     let (status, seconds) = (response.status().as_u16(), began.elapsed().as_secs_f64());
     tracing::debug!(%method, path, status, seconds, %client, %call_id, "request");
     response
