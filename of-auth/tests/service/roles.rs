@@ -95,9 +95,10 @@ async fn api_tokens_lose_roles_in_organisations_a_month_after_the_last_sign_in()
     assert!(reply.text.contains("within 30 days"), "{}", reply.text);
     let begin = reply.text.find("ofct_").unwrap();
     let long = reply.text[begin..].split('<').next().unwrap().to_owned();
-    service.clock.advance(30 * DAY - 1);
+    // The clock goes on with this machine's, which may be slow.
+    service.clock.advance(30 * DAY - 60);
     assert_eq!(roles(&long).await, Ok(1), "a sign-in counts for the token too");
-    service.clock.advance(1);
+    service.clock.advance(60);
     assert_eq!(roles(&long).await, Ok(0), "the own account stays");
     // Who came in by the organisation alone comes in no more.
     std::fs::write(service.folder.path().join("customers.txt"), "acme\n").unwrap();
