@@ -7,7 +7,7 @@ use sdk::Env;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{PAYLOAD_SECRET, Service};
+use crate::support::{PAYLOAD_SECRET, Service, until};
 
 async fn start(folder: &std::path::Path, own: &[(&str, &str)], customers: &str) -> anyhow::Result<()> {
     let list = folder.join("customers.txt");
@@ -58,6 +58,8 @@ async fn a_damaged_file_stops_the_start_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     start(folder.path(), &[], "alice\n").await.unwrap();
     let file = folder.path().join("data/auth.db");
+    // What its log still holds would be put in the place of what is damaged here.
+    until(|| !folder.path().join("data/auth.db-wal").exists()).await;
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[..4096].fill(b'x');
     std::fs::write(&file, &bytes).unwrap();
