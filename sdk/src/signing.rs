@@ -69,9 +69,17 @@ impl Key {
         self.sign_digest(method, Sha256::digest(body).into(), lifetime)
     }
 
+    /// As [`Key::sign`], for a message that stays valid until a moment, in seconds since 1970.
+    pub fn sign_until(&self, method: &Method, body: &[u8], expires: u64) -> [(&'static str, String); 2] {
+        self.sign_digest_until(method, Sha256::digest(body).into(), expires)
+    }
+
     /// As [`Key::sign`], for a body of which only the SHA-256 is at hand.
     pub fn sign_digest(&self, method: &Method, digest: [u8; 32], lifetime: Duration) -> [(&'static str, String); 2] {
-        let expires = (now() + lifetime.min(MAX_LIFETIME)).as_secs();
+        self.sign_digest_until(method, digest, (now() + lifetime.min(MAX_LIFETIME)).as_secs())
+    }
+
+    fn sign_digest_until(&self, method: &Method, digest: [u8; 32], expires: u64) -> [(&'static str, String); 2] {
         let signature = self.message(method, expires, digest).finalize().into_bytes();
         [(EXPIRES_HEADER, expires.to_string()), (SIGNATURE_HEADER, format!("v1={}", hex::encode(signature)))]
     }
