@@ -4,16 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, State};
-use axum::response::{IntoResponse, Response};
 use gitlab_api::GitlabError;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use sdk::call::{CallId, Functions};
-use sdk::event::Scm;
 use sdk::failure::Failure;
 use sdk::signing::{Key, Signed};
-use sdk::status::Status;
-use serde::{Deserialize, Serialize};
+use sdk::status::Message;
 
 use crate::config::Config;
 use crate::gitlab::{Gitlab, Outcome};
@@ -36,16 +32,6 @@ impl FromRef<App> for Key {
     }
 }
 
-/// A status, as a caller sends it or as it comes back from the queue.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Message {
-    #[serde(flatten)]
-    status: Status,
-    /// The push's call, where the message has an id of its own: it waited in the queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    waited_for: Option<String>,
-}
-
 impl App {
     pub(crate) fn new(config: Config) -> Self {
         let host = config.gitlab.instance().host().into();
@@ -55,47 +41,39 @@ impl App {
     }
 
     /// A last word that GitLab does not want yet waits in the queue, which keeps to GitLab's pause.
-    async fn put_off(&self, status: Status, call: &CallId) -> Result<(), Failure> {
+    async fn put_off(&self, message: Message, call: &CallId) -> Result<(), Failure> {
         let failed = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, BUSY);
         let functions = self.functions.as_ref().ok_or_else(failed)?;
-        let message = Message { status, waited_for: Some(call.to_string()) };
-        // The queue takes two messages under one id for one message: each context has one of its own.
-        let sent = functions.enqueue(Scm::Gitlab.status_function(), &message, &call.child()).await;
-        sent.map_err(|error| failed().because(error))
+        message.wait(functions, call).await.map_err(|error| failed().because(error))
     }
 }
 
-pub(crate) async fn receive(State(app): State<App>, Signed { message, call }: Signed<Message>) -> Response {
-    let Message { status, waited_for } = message;
-    let has_waited = waited_for.is_some();
-    let call = waited_for.and_then(|text| CallId::parse(&text)).unwrap_or(call);
-    log(&status, &call);
+type Answer = Result<(StatusCode, &'static str), Failure>;
+
+pub(crate) async fn receive(State(app): State<App>, Signed { message, call }: Signed<Message>) -> Answer {
+    let (status, call) = (&message.status, message.call(call));
+    status.log(&call);
     let Some(gitlab) = app.gitlab.as_ref().filter(|_| *status.host == *app.host && status.repo_id != 0) else {
-        return "logged\n".into_response();
+        return Ok((StatusCode::OK, "logged\n"));
     };
-    match tokio::time::timeout(TIMEOUT, gitlab.report(&status)).await {
-        Err(_) => Failure::new(StatusCode::GATEWAY_TIMEOUT, "GitLab takes too long").into_response(),
-        Ok(Ok(Outcome::Reported)) => "reported\n".into_response(),
-        Ok(Ok(Outcome::Late)) => "too late: something newer was said here\n".into_response(),
-        Ok(Err(GitlabError::Busy { .. })) if status.state.is_final() && !has_waited => {
-            let put_off = app.put_off(status, &call).await;
-            put_off.map(|()| (StatusCode::ACCEPTED, "put off: GitLab wants no reports for a while\n")).into_response()
+    let reported = tokio::time::timeout(TIMEOUT, gitlab.report(status)).await;
+    let reported = reported.map_err(|_| Failure::new(StatusCode::GATEWAY_TIMEOUT, "GitLab takes too long"))?;
+    match reported {
+        Ok(Outcome::Reported) => Ok((StatusCode::OK, "reported\n")),
+        Ok(Outcome::Late) => Ok((StatusCode::OK, "too late: something newer was said here\n")),
+        Err(GitlabError::Busy { .. }) if message.may_wait() => {
+            app.put_off(message, &call).await?;
+            Ok((StatusCode::ACCEPTED, "put off: GitLab wants no reports for a while\n"))
         }
-        Ok(Err(error)) => {
-            let wait = error.wait();
-            let mut response = failure(error).into_response();
-            if let Some(wait) = wait {
-                response.headers_mut().insert(RETRY_AFTER, (wait.as_secs() + 1).into());
-            }
-            response
-        }
+        Err(error) => Err(failure(error)),
     }
 }
 
 /// 5xx for what may be better later, 422 for what will not: the caller does not say it again then.
 fn failure(error: GitlabError) -> Failure {
+    let wait = error.wait();
     let denied = |status: StatusCode| matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    match &error {
+    let failure = match &error {
         GitlabError::Busy { .. } => Failure::new(StatusCode::SERVICE_UNAVAILABLE, BUSY),
         GitlabError::Malformed { .. } => Failure::upstream("GitLab's answer is not understood"),
         error if error.is_worth_a_retry() => Failure::upstream("the status could not be reported"),
@@ -107,20 +85,10 @@ fn failure(error: GitlabError) -> Failure {
              the project, Maintainer for protected branches",
         ),
         _ => Failure::refused("GitLab does not take the status"),
+    };
+    let failure = failure.because(error);
+    match wait {
+        Some(wait) => failure.not_before(wait),
+        None => failure,
     }
-    .because(error)
-}
-
-fn log(status: &Status, call: &CallId) {
-    tracing::info!(
-        call_id = %call,
-        owner = %status.owner,
-        repo = %status.repo,
-        sha = %status.sha,
-        context = status.context,
-        state = ?status.state,
-        title = status.title,
-        url = status.url.as_deref().unwrap_or_default(),
-        "status"
-    );
 }

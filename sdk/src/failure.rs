@@ -4,9 +4,11 @@
 //! The status is also the retry rule of the pipeline: a 4xx answer is final, a 5xx answer is tried again.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 
 /// A status, the sentence for the caller, and the cause for the log.
 #[derive(Debug)]
@@ -14,12 +16,13 @@ pub struct Failure {
     status: StatusCode,
     public: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure with any status.
     pub fn new(status: StatusCode, public: impl Into<String>) -> Self {
-        Self { status, public: public.into(), cause: None }
+        Self { status, public: public.into(), cause: None, retry_after: None }
     }
 
     /// 400: the request itself is wrong; trying again will not help.
@@ -61,6 +64,13 @@ impl Failure {
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says when another try makes sense, in whole seconds: `Retry-After`.
+    #[must_use]
+    pub fn not_before(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
@@ -111,6 +121,28 @@ impl std::error::Error for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         self.log();
-        (self.status, [(http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], self.public + "\n").into_response()
+        let plain = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+        let mut response = (self.status, plain, self.public + "\n").into_response();
+        if let Some(wait) = self.retry_after {
+            // Part of a second too early is too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() != 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_to_come_later_is_told_when() {
+        let busy = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        assert_eq!(busy().into_response().headers().get(RETRY_AFTER), None);
+        for (millis, seconds) in [(0, "0"), (1, "1"), (7_000, "7"), (7_001, "8")] {
+            let response = busy().not_before(Duration::from_millis(millis)).into_response();
+            assert_eq!(response.headers()[RETRY_AFTER], seconds);
+        }
     }
 }

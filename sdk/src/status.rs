@@ -1,6 +1,7 @@
 //! What the author of a push gets to see: one status for the stack and one for each function.
 
 mod known;
+mod message;
 mod reporter;
 mod target;
 
@@ -12,6 +13,7 @@ use crate::event::{PushEvent, Scm};
 use crate::id::{CommitSha, FunctionName, Owner, RepoName};
 
 pub use known::{Known, Place};
+pub use message::Message;
 pub use reporter::Reporter;
 pub use target::{Targets, is_link};
 

@@ -94,9 +94,12 @@ async fn a_last_word_waits_in_the_queue_until_github_wants_it() {
     assert!(waiting[0].call.starts_with("call-1."), "an id of its own: {}", waiting[0].call);
     let message: Value = waiting[0].read();
 
-    // The queue brings it too early, and then in time.
-    let (code, _) = send(&lab.gateway, &lab.router, &waiting[0].call, &message).await;
-    assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    // The queue brings it too early and is told when, and then in time.
+    let early = lab.gateway.signed("github-status", &message, &waiting[0].call);
+    let response = lab.router.clone().oneshot(early).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let after: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((30..=60).contains(&after), "{after}");
     assert_eq!(lab.gateway.messages("github-status").len(), 1, "it waits once");
     lab.restart();
     let (code, text) = send(&lab.gateway, &lab.router, &waiting[0].call, &message).await;
