@@ -18,7 +18,8 @@ pub(crate) fn wanted_by(status: StatusCode, headers: &HeaderMap) -> Option<Durat
     let said = text(RETRY_AFTER.as_str()).and_then(retry_after);
     match status {
         StatusCode::TOO_MANY_REQUESTS => {
-            let reset = || text("ratelimit-reset")?.parse().ok().map(|at| until(UNIX_EPOCH + Duration::from_secs(at)));
+            let reset =
+                || Some(until(UNIX_EPOCH.checked_add(Duration::from_secs(text("ratelimit-reset")?.parse().ok()?))?));
             Some(said.or_else(reset).unwrap_or(UNKNOWN).min(LONGEST))
         }
         StatusCode::SERVICE_UNAVAILABLE => said.map(|pause| pause.min(LONGEST)),
@@ -75,6 +76,7 @@ mod tests {
         assert!(about(pause(429, &[("ratelimit-reset", epoch.to_string())])));
         assert_eq!(pause(429, &[("retry-after", httpdate::fmt_http_date(now))]), Some(0));
         assert_eq!(pause(429, &[]), Some(UNKNOWN.as_secs()));
+        assert_eq!(pause(429, &[("ratelimit-reset", u64::MAX.to_string())]), Some(UNKNOWN.as_secs()));
         assert_eq!(pause(429, &[("retry-after", "99999999".to_owned())]), Some(LONGEST.as_secs()));
         assert_eq!(pause(503, &[("retry-after", "5".to_owned())]), Some(5));
         assert_eq!(pause(503, &[]), None);
