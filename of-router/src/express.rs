@@ -83,20 +83,20 @@ pub(crate) fn begin(
         found.callee.clone()
     };
     let callee = lane.recall.lookup(host, path, slot.door.named(), began, target)?;
+    if !told.as_ref().is_some_and(|told| told.is_about(lane, host)) {
+        *told = Told::about(lane, slot, host);
+    }
+    let lines = &told.as_ref()?.lines;
     let ready = behind.pool.ready(began)?;
     let Ok(ticket) = lane.common.owners.admit(&callee, lane.limits(), began) else {
         ready.leave();
         return None;
     };
-    if !told.as_ref().is_some_and(|told| told.is_about(lane, host)) {
-        *told = Told::about(lane, slot, host);
-    }
     let before = slot.request_begins();
     let mut record = Record::new(lane.clone(), slot.clone(), began, || asked(plain, host));
     record.callee = Some(callee);
     record.received.store(plain.body.len() as u64, Ordering::Relaxed);
     lane.shard().auth(AuthDecision::Public);
-    let lines = told.as_ref().map_or(&[][..], |told| &told.lines);
     write_head(&mut request, plain, lines, record.call_id.as_bytes(), says_length);
     request.extend_from_slice(plain.body);
     let accept = plain.lines.iter().filter(|line| line.name.eq_ignore_ascii_case("accept")).map(|line| line.value);
