@@ -119,7 +119,7 @@ impl Registration {
         };
         match () {
             () if !is_ours => Err(BadJwt::Issuer),
-            () if exp + LEEWAY <= now => Err(BadJwt::Expired),
+            () if exp.saturating_add(LEEWAY) <= now => Err(BadJwt::Expired),
             () if exp > now + LONGEST + LEEWAY => Err(BadJwt::TooLong),
             () if iat > now + LEEWAY => Err(BadJwt::Future),
             () => Ok(()),

@@ -216,7 +216,10 @@ fn spawn(
         Door::Front(_) | Door::Inside => None,
     };
     let visit = (!inside).then(|| served.app.visitors.token());
-    let Ok(stream) = stream.into_std() else { return };
+    let stream = match stream.into_std() {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%error, "A connection cannot be given to a thread."),
+    };
     let serving = async move {
         let stream = tokio::net::TcpStream::from_std(stream).ok()?;
         let left = connection::serve(client, stream).await;
