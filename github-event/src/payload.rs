@@ -139,6 +139,7 @@ impl Repository<'_> {
             pinned: false,
             asked_at: None,
             rebuild: false,
+            restart: Vec::new(),
             owner,
             repo,
         })

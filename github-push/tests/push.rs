@@ -28,6 +28,7 @@ fn push(branch: &str) -> PushEvent {
         pinned: false,
         asked_at: None,
         rebuild: false,
+        restart: Vec::new(),
     }
 }
 

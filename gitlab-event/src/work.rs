@@ -73,6 +73,7 @@ impl App {
             pinned: false,
             asked_at: None,
             rebuild: false,
+            restart: Vec::new(),
         };
         self.config.functions.enqueue("gitlab-push", &event, call).await.map_err(Refusal::Queue)?;
         let sentence = format!("{} {branch} {}: queued", event.path_at_host(), sha.short());

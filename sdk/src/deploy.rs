@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::PushEvent;
 use crate::gateway::Resources;
 use crate::id::FunctionName;
+use crate::secrets::{Mounted, SecretName};
 
 /// The name of the first entry of the tar that is sent to buildshiprun. All bytes after that entry are a
 /// tar of the Function Builder API as it is (`spec/platform.md` A11).
@@ -74,6 +75,9 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// Names of secrets, without the owner's prefix.
     pub secrets: Vec<String>,
+    /// What import-secrets says of those secrets; a changed version is a changed deployment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mounted: BTreeMap<SecretName, Mounted>,
     /// Labels, not yet filtered.
     pub labels: BTreeMap<String, String>,
     /// Annotations, not yet filtered.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CommitSha, HostPath, Owner, OwnerId, RepoName, RepoPath};
+use crate::id::{CommitSha, FunctionName, HostPath, Owner, OwnerId, RepoName, RepoPath};
 
 /// The kind of a source-code host: which functions speak its language.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,6 +68,10 @@ pub struct PushEvent {
     /// Build every function anew, also what has not changed since it was built.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rebuild: bool,
+    /// Means these functions alone, and each as it is deployed, whatever the branch's head is: a secret that they mount
+    /// has changed. Nothing is built, and nothing is removed. Empty for a push.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<FunctionName>,
 }
 
 impl PushEvent {

@@ -26,6 +26,7 @@ fn order(settings: Settings) -> DeployOrder {
             pinned: false,
             asked_at: None,
             rebuild: false,
+            restart: Vec::new(),
         },
         function: "greet".parse().unwrap(),
         image: OrderImage::Build("alice/hello-greet:0".to_owned()),

@@ -69,6 +69,7 @@ pub(crate) fn order() -> DeployOrder {
             pinned: false,
             asked_at: None,
             rebuild: false,
+            restart: Vec::new(),
         },
         function: "greet".parse().unwrap(),
         image: OrderImage::Build("alice/hello-greet:0".to_owned()),

@@ -41,6 +41,7 @@ async fn a_push_is_queued_at_once_and_goes_on_as_gitlab_tells_it() {
         pinned: false,
         asked_at: None,
         rebuild: false,
+        restart: Vec::new(),
     };
     assert_eq!(messages[0].read::<PushEvent>(), expected);
 }
