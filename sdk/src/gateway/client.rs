@@ -171,6 +171,14 @@ impl Gateway {
         }
     }
 
+    /// Creates the secret, and never replaces one: a gateway that keeps to its API answers 409 where it exists.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn create_secret(&self, secret: &Secret) -> Result<(), GatewayError> {
+        self.change(Method::POST, "system/secrets", secret, &format!("the secret {}", secret.name)).await
+    }
+
     /// Deletes the secret.
     ///
     /// # Errors
