@@ -31,11 +31,13 @@ const FUNCTIONS: [&str; 20] = [
 ];
 
 /// Secrets of the platform that are kept where tenants' secrets are.
-const SECRETS: [&str; 27] = [
+const SECRETS: [&str; 30] = [
     "aws-ecr-createrepo-credentials",
     "basic-auth-password",
     "basic-auth-user",
     "builder-payload-secret",
+    "builder-private-key",
+    "builder-public-key",
     "customers",
     "git-platform-token",
     "github-app-key",
@@ -56,6 +58,7 @@ const SECRETS: [&str; 27] = [
     "registry-secret",
     "s3-access-key",
     "s3-secret-key",
+    "sealing-keys",
     "sealedsecrets-public-key",
     "slack-url",
     "swarm-pull-secret",
