@@ -9,6 +9,7 @@ use sdk::access::Access;
 use sdk::gateway::Gateway;
 use sdk::id::ServiceName;
 use sdk::identity::{Identity, IdentityKey};
+use sdk::secrets::SECRETS_FUNCTION;
 use secrecy::SecretString;
 
 use crate::access::{self, Decision, Need, answers};
@@ -35,6 +36,10 @@ const TELL_AGAIN: Duration = Duration::from_secs(10);
 const MAX_TOLD: usize = 10_000;
 /// The function behind the dashboard.
 const DASHBOARD: &str = "system-dashboard";
+/// How something is read that has but one meaning,
+const READING: &[Method] = &[Method::GET, Method::HEAD];
+/// and sent.
+const SENDING: &[Method] = &[Method::POST];
 
 /// An answer of the router's own. Where it is about who calls, an [`AuthDecision`] is among its extensions.
 pub(crate) type Refused = Box<Response<Body>>;
@@ -148,6 +153,16 @@ impl Gate {
                 let border = self.check(head, Need::Person, &head.host, true, &service, "").await?;
                 Ok(Way::new(To::Gateway, path, border))
             }
+            Route::Certificate { path } => {
+                only(head.method, READING)?;
+                Ok(Way::new(To::Gateway, path, Border::of(Side::Function)))
+            }
+            Route::Secrets { path, is_read } => {
+                only(head.method, if is_read { READING } else { SENDING })?;
+                let service = SECRETS_FUNCTION.parse().map_err(|_| nothing())?;
+                let border = self.check(head, Need::Person, &head.host, true, &service, "").await?;
+                Ok(Way::new(To::Gateway, path, border))
+            }
             Route::Function(target) => self.function(head, target).await,
         }
     }
@@ -247,6 +262,17 @@ impl Head<'_> {
         let port = self.shown.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
         HeaderValue::try_from(format!("{}{port}", self.host)).unwrap_or(HeaderValue::from_static(""))
     }
+}
+
+/// Lets these methods through and no others.
+fn only(method: &Method, served: &[Method]) -> Result<(), Refused> {
+    if served.contains(method) {
+        return Ok(());
+    }
+    let mut response = reply::text(StatusCode::METHOD_NOT_ALLOWED, "This method is not served.");
+    let allow = served.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    response.headers_mut().extend(HeaderValue::try_from(allow).ok().map(|allow| (header::ALLOW, allow)));
+    Err(said(response))
 }
 
 /// An answer about who calls.

@@ -1,6 +1,7 @@
 //! Where a request goes. Pure: no input or output, and what it decides on is what is forwarded.
 
 use sdk::id::{FunctionName, Owner, OwnerId, ServiceName};
+use sdk::secrets::SECRETS_FUNCTION;
 
 use crate::customs::Customs;
 use crate::domain::{self, Domain, Place};
@@ -13,10 +14,14 @@ const AUTH: &str = "auth.system";
 /// The label of the git host.
 const GIT: &str = "git";
 /// The platform's functions that everybody may call, as they check signatures themselves: by the first part of the
-/// path, the function at the gateway. Everything else of the platform but the dashboard cannot be reached from outside.
+/// path, the function at the gateway. Everything else of the platform but what is named here cannot be reached from outside.
 const EVENTS: [&str; 2] = ["github-event", "gitlab-event"];
 /// The platform's page, by its first part and by its function.
 const DASHBOARD: (&str, &str) = ("dashboard", "system-dashboard");
+/// Where the certificate is to seal secrets with; the second is the original's address of it.
+const CERTIFICATES: [&str; 2] = ["/v1/cert.pem", "/dashboard/api/pub-cert.pem"];
+/// What people ask import-secrets besides, and whether that is read or sent. Its other paths are for the pipeline alone.
+const SECRETS: [(&str, bool); 3] = [("/v1/report", true), ("/v1/verify", false), ("/v1/rotate", false)];
 /// of-auth's pages that every platform host has: `session::protocol::HOST_PAGES` and a name.
 const HOST_PAGES: [&str; 3] = ["/.ofc/login", "/.ofc/session", "/.ofc/logout"];
 /// of-auth's pages at its own host: these,
@@ -44,6 +49,10 @@ pub(crate) enum Route {
     Event { path: String },
     /// The platform's page, for who is signed in.
     Dashboard { path: String },
+    /// The certificate to seal secrets with, which everybody may read.
+    Certificate { path: String },
+    /// What an owner's people ask about sealed secrets, for who is signed in: read, or else sent.
+    Secrets { path: String, is_read: bool },
     /// of-auth, with the path as it is.
     Auth,
     /// The git host, with the path as it is.
@@ -149,6 +158,12 @@ fn system(path: &str) -> Result<Route, Refusal> {
     if HOST_PAGES.contains(&path) {
         return Ok(Route::Auth);
     }
+    if CERTIFICATES.contains(&path) {
+        return Ok(Route::Certificate { path: at_import_secrets(CERTIFICATES[0]) });
+    }
+    if let Some((path, is_read)) = SECRETS.into_iter().find(|(known, _)| *known == path) {
+        return Ok(Route::Secrets { path: at_import_secrets(path), is_read });
+    }
     let (name, rest) = first_part(path);
     if name == DASHBOARD.0 {
         return Ok(Route::Dashboard { path: format!("/function/{}{rest}", DASHBOARD.1) });
@@ -157,6 +172,10 @@ fn system(path: &str) -> Result<Route, Refusal> {
         return Ok(Route::Event { path: format!("/function/{name}{rest}") });
     }
     Err(Refusal::Unknown)
+}
+
+fn at_import_secrets(path: &str) -> String {
+    format!("/function/{SECRETS_FUNCTION}{path}")
 }
 
 /// of-auth's own host. What is not on the list is not there.

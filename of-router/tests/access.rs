@@ -391,6 +391,44 @@ async fn the_dashboard_is_for_who_is_signed_in() {
 }
 
 #[tokio::test]
+async fn who_is_signed_in_may_ask_about_sealed_secrets() {
+    let place = place().await;
+    place.settle().await;
+    let host = "system.localhost";
+    place.auth.api_token("ofct_read", &person("bob", 2), &[Scope::Read]);
+    place.auth.api_token("ofct_write", &person("bob", 2), &[Scope::Write]);
+    place.auth.api_token("ofct_invoke", &person("bob", 2), &[Scope::Invoke]);
+    let ask = async |path: &str, token: &str| {
+        let request = if path == "/v1/report" { place.router.get(host, path) } else { place.router.post(host, path) };
+        let request = request.header("x-auth-user", "alice").header("x-cloud-signature", "v1=forged");
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        request.send().await.unwrap().status().as_u16()
+    };
+    for path in ["/v1/report", "/v1/verify", "/v1/rotate"] {
+        let (fits, other) =
+            if path == "/v1/report" { ("ofct_read", "ofct_write") } else { ("ofct_write", "ofct_read") };
+        assert_eq!(ask(path, fits).await, 200, "{path}");
+        assert_eq!(place.last_caller("import-secrets"), Some(person("bob", 2)), "{path}");
+        let reached = place.gateway.reached().pop().unwrap();
+        assert_eq!(reached.target, format!("/function/import-secrets{path}"));
+        assert!(!reached.headers.contains_key("x-cloud-signature") && !reached.headers.contains_key("authorization"));
+        let before = place.gateway.reached().len();
+        for (token, status) in [("", 401), ("ofct_unknown", 401), (other, 403), ("ofct_invoke", 403)] {
+            assert_eq!(ask(path, token).await, status, "{path} {token}");
+        }
+        let wrong = if path == "/v1/report" { place.router.post(host, path) } else { place.router.get(host, path) };
+        assert_eq!(wrong.bearer_auth("ofct_write").send().await.unwrap().status(), 405, "{path}");
+        assert_eq!(place.gateway.reached().len(), before, "{path}");
+    }
+    let token = place.auth.token(&person("bob", 2), "s", host, 600);
+    assert_eq!(place.status(host, "/v1/report", &token).await, 200);
+    assert_eq!(place.last_caller("import-secrets"), Some(person("bob", 2)));
+    let foreign = place.router.post(host, "/v1/rotate").header("origin", "http://mallory.localhost");
+    let foreign = foreign.header("cookie", format!("ofc_session={token}")).send().await.unwrap();
+    assert_eq!(foreign.status(), 403, "another owner's page asks nothing in a visitor's name");
+}
+
+#[tokio::test]
 async fn of_auth_s_pages_are_reached_and_its_questions_are_not() {
     let place = place().await;
     let host = "Auth.System.localhost.:8000";

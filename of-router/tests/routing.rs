@@ -131,6 +131,31 @@ async fn of_the_platform_only_the_public_names_are_reached() {
 }
 
 #[tokio::test]
+async fn the_certificate_to_seal_with_is_everybody_s_to_read() {
+    let (gateway, router) = place().await;
+    for path in ["/v1/cert.pem", "/dashboard/api/pub-cert.pem"] {
+        let forged =
+            router.get("system.localhost", path).header("x-auth-user", "mallory").header("cookie", "ofc_session=x");
+        assert_eq!(forged.send().await.unwrap().status(), 200, "{path}");
+        let reached = gateway.reached().pop().unwrap();
+        assert_eq!(reached.target, "/function/import-secrets/v1/cert.pem");
+        assert!(!reached.headers.contains_key("x-auth-user") && !reached.headers.contains_key("cookie"));
+        let post = router.post("system.localhost", path).body("x").send().await.unwrap();
+        assert_eq!((post.status().as_u16(), &post.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()), "{path}");
+    }
+    for path in ["/v1/report", "/v1/verify", "/v1/rotate"] {
+        let asked = if path == "/v1/report" {
+            router.get("system.localhost", path)
+        } else {
+            router.post("system.localhost", path)
+        };
+        assert_eq!(asked.send().await.unwrap().status(), 503, "{path}: where nobody can sign in, nobody is");
+    }
+    assert_eq!(gateway.reached().len(), 2);
+    assert_eq!(gateway.asked(), 0);
+}
+
+#[tokio::test]
 async fn the_router_s_own_pages_are_there() {
     let (_gateway, router) = place().await;
     for (host, port) in [("localhost:8000", ":8000"), ("system.localhost", "")] {

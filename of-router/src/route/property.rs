@@ -2,8 +2,11 @@
 
 use super::*;
 
-/// The platform's functions that can be reached.
+/// The platform's functions that can be reached at all their paths.
 const PUBLIC: [&str; 3] = ["github-event", "gitlab-event", "system-dashboard"];
+
+/// The host of all that is the platform's own.
+const SYSTEM_HOST: &str = "system.example.com";
 
 /// Decides on a request made of arbitrary bytes, the host before the first line break and the path behind it.
 ///
@@ -34,10 +37,21 @@ pub fn holds(data: &[u8]) {
             is_repeatable(&ours, &customs, &host, path, &target);
         }
         Route::Event { path } | Route::Dashboard { path } => {
-            assert_eq!(host, "system.example.com", "{says}");
+            assert_eq!(host, SYSTEM_HOST, "{says}");
             let name = path.split('/').nth(2).unwrap_or_default();
             assert!(PUBLIC.contains(&name), "{says}");
             is_within(&path, name, &says);
+        }
+        Route::Certificate { path: to } => {
+            assert_eq!((host.as_str(), to.as_str()), (SYSTEM_HOST, "/function/import-secrets/v1/cert.pem"), "{says}");
+            assert!(matches!(path, "/v1/cert.pem" | "/dashboard/api/pub-cert.pem"), "{says}");
+            is_within(&to, SECRETS_FUNCTION, &says);
+        }
+        Route::Secrets { path: to, is_read } => {
+            assert_eq!((host.as_str(), to.as_str()), (SYSTEM_HOST, &*at_import_secrets(path)), "{says}");
+            let known = matches!((path, is_read), ("/v1/report", true) | ("/v1/verify" | "/v1/rotate", false));
+            assert!(known, "{says}");
+            is_within(&to, SECRETS_FUNCTION, &says);
         }
         Route::Auth => {
             let closed = ["/q/", "/internal/"].iter().any(|folder| seen.starts_with(folder));

@@ -31,7 +31,7 @@ fn owners_functions_are_found_by_host_and_first_part() {
 }
 
 #[test]
-fn three_names_of_the_platform_are_public_and_no_others() {
+fn three_functions_of_the_platform_are_there_by_name_and_no_others() {
     assert_eq!(upstream("system.example.com", "/github-event").as_deref(), Some("/function/github-event"));
     assert_eq!(upstream("system.example.com", "/gitlab-event/").as_deref(), Some("/function/gitlab-event/"));
     assert_eq!(upstream("system.example.com", "/dashboard/alice").as_deref(), Some("/function/system-dashboard/alice"));
@@ -61,6 +61,50 @@ fn three_names_of_the_platform_are_public_and_no_others() {
         assert_eq!(go("system.example.com", &format!("/{name}")), Err(Refusal::Unknown), "{name}");
         assert_eq!(go("system.example.com", &format!("/{name}/github-event")), Err(Refusal::Unknown), "{name}");
     }
+}
+
+#[test]
+fn of_import_secrets_the_certificate_and_what_people_ask_are_there() {
+    let certificate = Route::Certificate { path: "/function/import-secrets/v1/cert.pem".into() };
+    for path in ["/v1/cert.pem", "/dashboard/api/pub-cert.pem"] {
+        assert_eq!(go("System.example.com.:443", path), Ok(certificate.clone()), "{path}");
+    }
+    for (name, is_read) in [("report", true), ("verify", false), ("rotate", false)] {
+        let path = format!("/function/import-secrets/v1/{name}");
+        assert_eq!(go("system.example.com", &format!("/v1/{name}")), Ok(Route::Secrets { path, is_read }), "{name}");
+    }
+    let bad = [
+        "/v1",
+        "/v1/",
+        "/v1/cert.pem/",
+        "/v1/cert.pem/x",
+        "/v1/cert.pem;x",
+        "/v1/cert",
+        "/V1/cert.pem",
+        "/v1/cert%2epem",
+        "/v1/report/",
+        "/v1/verify/x",
+        "/v1/rotate/",
+        "/v1/rotated",
+        "/v1/import",
+        "/v1/healthz",
+        "/cert.pem",
+        "/import-secrets",
+        "/import-secrets/",
+        "/import-secrets/v1/cert.pem",
+        "/function/import-secrets/v1/cert.pem",
+    ];
+    for path in bad {
+        assert_eq!(go("system.example.com", path), Err(Refusal::Unknown), "{path}");
+    }
+    for host in ["example.com", "auth.system.example.com", "git.example.com", "www.example.com"] {
+        assert_eq!(go(host, "/v1/cert.pem"), Err(Refusal::Unknown), "{host}");
+    }
+    assert_eq!(upstream("alice.example.com", "/v1/cert.pem").as_deref(), Some("/function/alice-v1/cert.pem"));
+    assert_eq!(go("import.example.com", "/secrets/v1/cert.pem"), Err(Refusal::Unknown));
+    let beside = "/dashboard/api/pub-cert.pem/";
+    let dashboard = Route::Dashboard { path: "/function/system-dashboard/api/pub-cert.pem/".into() };
+    assert_eq!(go("system.example.com", beside), Ok(dashboard), "only this very path is public");
 }
 
 #[test]

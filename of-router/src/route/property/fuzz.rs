@@ -9,7 +9,7 @@ use super::holds;
 /// Without `fuzz_seconds`: long enough to notice a blunder, short enough for every day.
 const USUAL_SECONDS: u64 = 2;
 const CORPUS: &str = include_str!("../../../tests/corpus/hostile.txt");
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 44] = [
     "/",
     "//",
     "..",
@@ -50,6 +50,10 @@ const PIECES: [&str; 40] = [
     "github-event",
     "github-push",
     "healthz",
+    "v1",
+    "cert.pem",
+    "verify",
+    "dashboard/api/pub-cert.pem",
 ];
 
 /// Numbers by chance (xorshift), from a seed that a failure names.
@@ -86,6 +90,8 @@ fn seeds() -> Vec<Vec<u8>> {
     let plain = lines.map(|line| line.replace("localhost", "example.com").replacen('\t', "\n", 1).into_bytes());
     let good = ["alice.example.com\n/greet/a", "system.example.com\n/dashboard", "auth.system.example.com\n/static/x"];
     let more = ["git.example.com\n/alice/x.git/info/refs", "www.alice.com\n/a", "alice.example.com\n/.ofc/login"];
+    let secrets = ["cert.pem", "report", "verify", "rotate"].map(|name| format!("system.example.com\n/v1/{name}"));
+    let plain = plain.chain(secrets.map(String::into_bytes));
     plain.chain(good.into_iter().chain(more).map(|text| text.as_bytes().to_vec())).collect()
 }
 
