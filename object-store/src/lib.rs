@@ -1,1 +1,15 @@
 #![doc = include_str!("../README.md")]
+
+mod any;
+mod directory;
+mod key;
+#[cfg(feature = "s3")]
+mod s3;
+mod store;
+
+pub use any::{AnyStore, Place, Variables};
+pub use directory::Directory;
+pub use key::{InvalidKey, Key};
+#[cfg(feature = "s3")]
+pub use s3::{Bucket, BucketConfig};
+pub use store::{Expected, Listed, Object, Store, StoreError, Swap, Version};
