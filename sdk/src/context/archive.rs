@@ -11,6 +11,8 @@ use super::plan::Plan;
 
 /// The entry with the image's name and the build arguments.
 const CONFIG_ENTRY: &str = "com.openfaas.docker.config";
+/// The entry with the values of build secrets, which only the builder can open.
+const SECRETS_ENTRY: &str = "com.openfaas.secrets";
 /// The folder of everything else.
 const CONTEXT: &str = "context";
 
@@ -30,7 +32,8 @@ impl Plan {
     /// before the Function Builder API's own.
     ///
     /// # Errors
-    /// If a file cannot be read or `out` cannot be written.
+    /// If a file cannot be read or `out` cannot be written, and if the plan has build secrets whose values are not there:
+    /// see [`Plan::with_sealed`].
     pub fn write_tar<W: Write>(&self, image: &str, first: &[(&str, &[u8])], out: W) -> io::Result<W> {
         let mut tar = Builder::new(out);
         for (name, content) in first {
@@ -39,6 +42,11 @@ impl Plan {
         let config =
             serde_json::to_vec(&DockerConfig { image, build_args: &self.build_args, no_cache: self.no_cache })?;
         file(&mut tar, CONFIG_ENTRY, &config, false)?;
+        match &self.sealed {
+            Some(sealed) => file(&mut tar, SECRETS_ENTRY, sealed.as_bytes(), false)?,
+            None if self.build_secrets.is_empty() => {}
+            None => return Err(io::Error::other("the build secrets are not sealed for the builder")),
+        }
         for folder in self.folders() {
             let mut header = header(EntryType::Directory, 0, 0o755);
             let slash = if folder.is_root() { "" } else { "/" };

@@ -11,8 +11,8 @@ use super::resolve::unreadable;
 /// Changes whenever the same files would be built in another way, so that all functions are built again.
 const SCHEME: &str = "openfaas-cloud build 1";
 
-/// The digest of a function's files (path, execute bit, content), build arguments and template name: equal
-/// digests mean that there is nothing to build. The template's commit is not in it, because all of the
+/// The digest of a function's files (path, execute bit, content), build arguments, names of build secrets and template
+/// name, never of a secret's value: equal digests mean that there is nothing to build. The template's commit is not in it, because all of the
 /// template's files are: a template repository may move without touching this template.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BuildDigest([u8; 32]);
@@ -53,6 +53,16 @@ impl Plan {
         for (name, value) in &self.build_args {
             field(name.as_bytes());
             field(value.as_bytes());
+        }
+        // Functions without build secrets keep the digest that they had before there were any.
+        if !self.build_secrets.is_empty() {
+            field(b"build secrets");
+            field(&self.build_secrets.len().to_be_bytes());
+            for (id, secret) in &self.build_secrets {
+                field(id.as_bytes());
+                field(secret.secret.as_str().as_bytes());
+                field(secret.key.as_deref().unwrap_or_default().as_bytes());
+            }
         }
         for (path, planned) in &self.layers.files {
             field(path.as_str().as_bytes());

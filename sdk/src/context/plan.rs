@@ -10,6 +10,7 @@ use super::resolve::unreadable;
 use super::tree::{Entry, Tree};
 use super::walk::size;
 use super::{ContextError, Limits};
+use crate::secrets::SecretRef;
 use crate::template::Language;
 
 /// The build argument by which a template gets the packages of the chosen `build_options`.
@@ -33,6 +34,8 @@ pub struct Ingredients<'a> {
     pub build_args: &'a BTreeMap<String, String>,
     /// `build_options` of the function.
     pub build_options: &'a [String],
+    /// `build_secrets` of the function.
+    pub build_secrets: &'a BTreeMap<String, SecretRef>,
     /// The bounds.
     pub limits: &'a Limits,
 }
@@ -43,6 +46,9 @@ pub struct Plan {
     pub(super) layers: Layers,
     pub(super) template: String,
     pub(super) build_args: BTreeMap<String, String>,
+    pub(super) build_secrets: BTreeMap<String, SecretRef>,
+    /// The same secrets with their values, as only the builder can open them.
+    pub(super) sealed: Option<String>,
     pub(super) no_cache: bool,
 }
 
@@ -69,7 +75,14 @@ impl Plan {
             layers.lay(from.repository, &path, &overlay.below(&path), &files);
         }
         layers.check_shape()?;
-        let plan = Self { layers, template, build_args: build_args(from)?, no_cache: false };
+        let plan = Self {
+            layers,
+            template,
+            build_args: build_args(from)?,
+            build_secrets: from.build_secrets.clone(),
+            sealed: None,
+            no_cache: false,
+        };
         plan.check_dockerfile(from.language, &handler)?;
         plan.check_size(from.limits, &handler)?;
         Ok(plan)
@@ -79,6 +92,17 @@ impl Plan {
     #[must_use]
     pub fn anew(self) -> Self {
         Self { no_cache: true, ..self }
+    }
+
+    /// The same plan with the values of its build secrets: the file that [`crate::secrets::ForBuild`] carries.
+    #[must_use]
+    pub fn with_sealed(self, file: String) -> Self {
+        Self { sealed: Some(file), ..self }
+    }
+
+    /// Which secrets the build mounts, by the ids that the Dockerfile uses.
+    pub fn build_secrets(&self) -> &BTreeMap<String, SecretRef> {
+        &self.build_secrets
     }
 
     /// The path of the Dockerfile in `repository`; `None` where it comes from elsewhere.

@@ -48,6 +48,7 @@ impl Lab {
             handler,
             copy: &copy,
             build_args: &BTreeMap::new(),
+            build_secrets: &BTreeMap::new(),
             build_options: &[],
             limits: &limits,
         })
@@ -261,6 +262,7 @@ fn build_options_become_one_sorted_argument() {
             handler: "fn",
             copy: &[],
             build_args: &BTreeMap::from([("ADDITIONAL_PACKAGE".to_owned(), "zip".to_owned())]),
+            build_secrets: &BTreeMap::new(),
             build_options: &options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>(),
             limits: &Limits::default(),
         })
@@ -304,6 +306,43 @@ fn the_tar_is_the_same_every_time_and_of_the_builders_form() {
     assert!(
         names.iter().any(|name| name == "context/function/handler.py") && names.iter().any(|name| name.len() > 200)
     );
+}
+
+/// The plan of `fn` with these build secrets, each `id=secret` or `id=secret/key`.
+fn with_build_secrets(lab: &Lab, secrets: &[&str]) -> Plan {
+    let reference = |text: &str| {
+        let (secret, key) = text.split_once('/').map_or((text, None), |(secret, key)| (secret, Some(key.to_owned())));
+        crate::secrets::SecretRef { secret: secret.parse().unwrap(), key }
+    };
+    let pairs = secrets.iter().map(|pair| pair.split_once('=').unwrap());
+    let build_secrets = pairs.map(|(id, text)| (id.to_owned(), reference(text))).collect();
+    Plan { build_secrets, ..lab.plan("fn").unwrap() }
+}
+
+#[test]
+fn the_digest_covers_which_secrets_a_build_gets_and_never_what_they_are() {
+    let lab = Lab::new();
+    let digest = |secrets: &[&str]| with_build_secrets(&lab, secrets).digest().unwrap();
+    assert_eq!(digest(&[]), lab.plan("fn").unwrap().digest().unwrap());
+    let all = [&[][..], &["a=npm"], &["b=npm"], &["a=npm2"], &["a=npm/x"], &["a=npm", "b=npm"]];
+    let digests: std::collections::HashSet<String> = all.iter().map(|secrets| digest(secrets).to_string()).collect();
+    assert_eq!(digests.len(), all.len());
+    let sealed = with_build_secrets(&lab, &["a=npm"]).with_sealed("version: v1".to_owned());
+    assert_eq!(sealed.digest().unwrap(), digest(&["a=npm"]));
+}
+
+#[test]
+fn sealed_build_secrets_lie_between_the_config_and_the_context() {
+    let lab = Lab::new();
+    let plan = with_build_secrets(&lab, &["a=npm"]);
+    let error = plan.write_tar("img", &[], Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "the build secrets are not sealed for the builder");
+    let bytes = plan.with_sealed("version: v1\n".to_owned()).write_tar("img", &[], Vec::new()).unwrap();
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let names: Vec<String> =
+        (archive.entries().unwrap()).map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
+    assert_eq!(names[..3], ["com.openfaas.docker.config", "com.openfaas.secrets", "context/"]);
+    assert!(!lab.plan("fn").unwrap().write_tar("img", &[], Vec::new()).unwrap().windows(8).any(|w| w == b".secrets"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::build_secrets;
 use super::error::{Position, StackError};
 use super::schema::{self, RawConfiguration, RawFunction, RawResources, RawStack, Text};
 use super::substitute::Substituted;
@@ -38,12 +39,17 @@ pub(super) fn check(raw: RawStack, limits: &Limits, resolved: &Substituted<'_>) 
                 shown(key)
             ));
         }
-        let checked = self::function(&name.value, position, function).map_err(|problem| StackError::Function {
-            position,
-            function: shown(&name.value),
-            problem,
-        })?;
-        stack.functions.push(checked);
+        let refused = |position, problem| StackError::Function { position, function: shown(&name.value), problem };
+        let build_secrets = build_secrets::check(&function.build_secrets)
+            .map_err(|(place, problem)| refused(schema::original(place, resolved), problem))?;
+        let checked = self::function(&name.value, position, function).map_err(|problem| refused(position, problem))?;
+        if checked.skip_build && !build_secrets.is_empty() {
+            return Err(refused(
+                position,
+                "'build_secrets' has no use with 'skip_build': remove one of them".to_owned(),
+            ));
+        }
+        stack.functions.push(Function { build_secrets, ..checked });
     }
     Ok(stack)
 }
@@ -103,6 +109,7 @@ fn function(name: &str, position: Position, raw: RawFunction) -> Result<Function
         skip_build,
         build_args: variables(raw.build_args)?,
         build_options: list(raw.build_options, "build_options")?,
+        build_secrets: BTreeMap::new(),
     })
 }
 
@@ -110,9 +117,6 @@ fn function(name: &str, position: Position, raw: RawFunction) -> Result<Function
 fn refuse_dangerous(raw: &RawFunction) -> Result<(), String> {
     if !raw.namespace.0.is_empty() {
         return Err("'namespace' cannot be chosen here: remove the line".to_owned());
-    }
-    if raw.build_secrets.as_ref().is_some_and(|secrets| !secrets.is_empty()) {
-        return Err("'build_secrets' names files of the machine that builds and is not allowed: remove it".to_owned());
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! build alike. Every refusal says where (line and column of the file as it was written), which function,
 //! and what to do.
 
+mod build_secrets;
 mod check;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ pub use error::{Position, StackError};
 
 use crate::gateway::Resources;
 use crate::id::FunctionName;
+use crate::secrets::SecretRef;
 
 /// Bounds on a stack file.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +97,8 @@ pub struct Function {
     pub build_args: BTreeMap<String, String>,
     /// Names of the template's `build_options`.
     pub build_options: Vec<String>,
+    /// What `RUN --mount=type=secret,id=…` gets: by the id, the owner's secret and its key.
+    pub build_secrets: BTreeMap<String, SecretRef>,
 }
 
 impl Function {

@@ -81,9 +81,13 @@ pub(super) struct RawFunction {
     pub(super) build_args: TextMap,
     pub(super) build_options: TextList,
     pub(super) namespace: Text,
-    pub(super) build_secrets: TextMap,
+    pub(super) build_secrets: RawBuildSecrets,
     pub(super) unknown: Vec<Unknown>,
 }
+
+/// `build_secrets`, each entry with the places of its id and its value.
+#[derive(Debug, Default)]
+pub(super) struct RawBuildSecrets(pub(super) Vec<(Spanned<String>, Spanned<Text>)>);
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct RawResources {
@@ -155,31 +159,39 @@ lenient_mapping!(
     ]
 );
 
-impl<'de> Deserialize<'de> for RawFunctions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = RawFunctions;
+/// Declares a mapping whose entries are kept in their order, with their places.
+macro_rules! ordered_mapping {
+    ($type:ident, $what:literal) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct InOrder;
+                impl<'de> Visitor<'de> for InOrder {
+                    type Value = $type;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping of function names to functions")
-            }
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($what)
+                    }
 
-            fn visit_unit<E>(self) -> Result<RawFunctions, E> {
-                Ok(RawFunctions::default())
-            }
+                    fn visit_unit<E>(self) -> Result<$type, E> {
+                        Ok($type::default())
+                    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFunctions, A::Error> {
-                let mut functions = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    functions.push(entry);
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$type, A::Error> {
+                        let mut entries = Vec::new();
+                        while let Some(entry) = map.next_entry()? {
+                            entries.push(entry);
+                        }
+                        Ok($type(entries))
+                    }
                 }
-                Ok(RawFunctions(functions))
+                deserializer.deserialize_any(InOrder)
             }
         }
-        deserializer.deserialize_any(InOrder)
-    }
+    };
 }
+
+ordered_mapping!(RawFunctions, "a mapping of function names to functions");
+ordered_mapping!(RawBuildSecrets, "a mapping of ids to secrets");
 
 /// Reads the YAML under budgets that no honest stack file reaches.
 pub(super) fn read<T: serde::de::DeserializeOwned>(resolved: &Substituted<'_>) -> Result<T, StackError> {

@@ -148,7 +148,7 @@ fn paths_and_languages_are_checked() {
         ("lang: go, handler: f, secrets: [../x]", "not a secret's name"),
         ("lang: go, handler: f, environment: {'A=B': 1}", "name of a variable"),
         ("lang: go, handler: f, namespace: kube-system", "'namespace' cannot be chosen"),
-        ("lang: go, handler: f, build_secrets: {a: /etc/passwd}", "'build_secrets'"),
+        ("skip_build: true, image: x, build_secrets: {a: b}", "'build_secrets' has no use with 'skip_build'"),
         ("skip_build: true", "'skip_build' needs an 'image'"),
     ] {
         let error = refusal(&format!("  f: {{{body}}}\n"));
