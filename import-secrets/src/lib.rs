@@ -1,3 +1,36 @@
 #![doc = include_str!("../README.md")]
 
+mod announce;
+mod app;
+mod apply;
 mod backend;
+mod config;
+mod gateway;
+mod import;
+mod keys;
+mod messages;
+mod names;
+mod opening;
+mod plan;
+mod problem;
+mod prune;
+mod record;
+mod records;
+mod trail;
+mod withdraw;
+
+use axum::Router;
+use axum::routing::post;
+use sdk::{ConfigError, Env};
+
+use app::App;
+use config::Config;
+
+/// The function.
+///
+/// # Errors
+/// When the configuration is not usable: every missing and malformed value at once.
+pub fn router(env: &Env) -> Result<Router, ConfigError> {
+    let app = App::new(Config::read(env)?);
+    Ok(Router::new().route("/", post(messages::receive)).with_state(app))
+}
