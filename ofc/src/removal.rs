@@ -45,12 +45,16 @@ pub async fn images_of(owner: &Owner) -> anyhow::Result<Vec<String>> {
     let options = ListImagesOptionsBuilder::default().filters(&filters).build();
     let images =
         engine::connect().await?.list_images(Some(options)).await.context("the engine does not list its images")?;
-    let prefix = format!("{owner}/");
-    let names: HashSet<String> =
-        images.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag.starts_with(&prefix)).collect();
+    let tags = images.into_iter().flat_map(|image| image.repo_tags);
+    let names: HashSet<String> = tags.filter(|name| is_of(name, owner)).collect();
     let mut names: Vec<String> = names.into_iter().collect();
     names.sort();
     Ok(names)
+}
+
+/// Whether an image is an owner's by its name, `[<registry prefix>]<owner>/<image>:<tag>`.
+fn is_of(name: &str, owner: &Owner) -> bool {
+    name.rsplit('/').nth(1) == Some(owner.as_str())
 }
 
 /// Removes images. One that a container of another platform uses stays.
@@ -83,4 +87,20 @@ fn owners(data: &DataDir) -> Vec<Owner> {
     let list = std::fs::read_to_string(data.customers()).unwrap_or_default();
     // Behind a login may stand the account that it means.
     list.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_its_owner_s_with_and_without_a_registry() {
+        let owner = "alice".parse().unwrap();
+        for name in ["alice/app-hello:main-0123", "127.0.0.1:5000/alice/app-hello:x", "ghcr.io/acme/alice/app-hello:x"] {
+            assert!(is_of(name, &owner), "{name}");
+        }
+        for name in ["alice:x", "bob/alice:x", "alice/bob/app:x", "alice-x/app:x", "ghcr.io/alice/bob/app:x"] {
+            assert!(!is_of(name, &owner), "{name}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ async fn a_first_push_is_built() {
     let [order] = orders.as_slice() else { panic!("one order") };
     assert_eq!(order.order.settings.env_process.as_deref(), Some("run py"));
     let OrderImage::Build(image) = &order.order.image else { panic!("a build") };
-    assert_eq!(*image, format!("alice/app-hello:{}", &order.order.build_digest[..12]));
+    assert_eq!(*image, format!("alice/app-hello:main-{}", &order.order.build_digest[..12]));
     assert_eq!(
         order.paths,
         [
