@@ -58,7 +58,7 @@ impl Rules {
             service: name.to_string(),
             env_process: env_process(settings.env_process.as_deref())?,
             env_vars: environment(&settings.environment)?,
-            secrets: secrets::owned(&order.event.owner, &settings.secrets, &self.tenants)?,
+            secrets: secrets::owned(&order.event.owner, settings, &self.tenants)?,
             labels,
             annotations: annotations::of(order)?,
             limits: Some(limits),
@@ -70,15 +70,16 @@ impl Rules {
 }
 
 /// The same order again is no new version: where nothing else differs, the time of the deployment stays, and the
-/// gateway has nothing to do.
-pub(crate) fn keep_time_if_same(wanted: &mut FunctionDeployment, deployed: &FunctionStatus) {
+/// gateway has nothing to do. A `restart` is none either, though its secrets changed: what is late, a removal or an older
+/// commit that was asked for, is compared with the time at which the commit was deployed.
+pub(crate) fn keep_time_if_same(wanted: &mut FunctionDeployment, deployed: &FunctionStatus, restart: bool) {
     let without_time = |labels: &BTreeMap<String, String>| {
         let mut labels = labels.clone();
         labels.remove(GIT_DEPLOY_TIME);
         labels
     };
-    if wanted.image == deployed.image
-        && without_time(&wanted.labels) == without_time(&deployed.labels)
+    let same = wanted.image == deployed.image && without_time(&wanted.labels) == without_time(&deployed.labels);
+    if (same || restart)
         && let Some(time) = deployed.labels.get(GIT_DEPLOY_TIME)
     {
         wanted.labels.insert(GIT_DEPLOY_TIME.to_owned(), time.clone());

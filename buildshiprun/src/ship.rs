@@ -129,8 +129,11 @@ impl Voyage<'_> {
     /// Deploys, unless somebody else took the name while the image was built.
     async fn deploy(&self, mut deployment: FunctionDeployment, name: &ServiceName) -> Result<(), Problem> {
         let config = &self.app.config;
-        if let Some(deployed) = ownership::current(&config.gateway, &self.order.event, name).await? {
-            keep_time_if_same(&mut deployment, &deployed);
+        let restart = !self.order.event.restart.is_empty();
+        match ownership::current(&config.gateway, &self.order.event, name).await? {
+            Some(deployed) => keep_time_if_same(&mut deployment, &deployed, restart),
+            None if restart => return Err(Failure::refused("it is not deployed any more: nothing to restart").into()),
+            None => {}
         }
         tracing::info!(image = deployment.image, "deploying");
         rollout::roll_out(&config.gateway, &deployment, config.ready_timeout).await

@@ -5,11 +5,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRef, State};
 use futures_util::{StreamExt, stream};
+use http::StatusCode;
 use sdk::audit::Auditor;
-use sdk::call::CallId;
+use sdk::call::{CallError, CallId, Functions};
 use sdk::failure::Failure;
 use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest, Scope};
 use sdk::gateway::{Gateway, GatewayError};
+use sdk::secrets::{SECRETS_FUNCTION, SecretsRequest};
 use sdk::signing::{Key, Signed};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -25,6 +27,7 @@ const AT_ONCE: usize = 8;
 pub(crate) struct App {
     key: Key,
     gateway: Gateway,
+    functions: Functions,
     auditor: Auditor,
     collect_timeout: Duration,
     delete_timeout: Duration,
@@ -62,7 +65,8 @@ impl App {
             gateway: config.gateway,
             collect_timeout: config.collect_timeout,
             delete_timeout: config.delete_timeout,
-            auditor: Auditor::new(GARBAGE_FUNCTION, config.functions),
+            auditor: Auditor::new(GARBAGE_FUNCTION, config.functions.clone()),
+            functions: config.functions,
         }
     }
 
@@ -71,6 +75,17 @@ impl App {
         match self.gateway.get(name).await? {
             Some(function) if !garbage.includes(&function) => Ok(Ended::Kept),
             _ => self.gateway.delete(name).await.map(|_| Ended::Deleted),
+        }
+    }
+
+    /// Who left takes the secrets along, now that no function mounts them. Where nobody keeps secrets, there are none.
+    async fn withdraw_secrets(&self, request: GarbageRequest, call: &CallId) -> Result<(), Failure> {
+        let withdraw = SecretsRequest::Withdraw(request);
+        match self.functions.enqueue(SECRETS_FUNCTION, &withdraw, call).await {
+            Ok(()) | Err(CallError::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(()),
+            Err(error) => {
+                Err(Failure::upstream("the functions are deleted, and the secrets are not yet").because(error))
+            }
         }
     }
 
@@ -116,7 +131,11 @@ pub(crate) async fn receive(
         (name, ended)
     });
     let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
-    conclude(&trail, &request, &call, ends).await
+    let collected = conclude(&trail, &request, &call, ends).await?;
+    if request.is_farewell() {
+        app.withdraw_secrets(request, &call).await?;
+    }
+    Ok(collected)
 }
 
 async fn conclude(

@@ -7,6 +7,7 @@ use sdk::fake_gateway::FakeGateway;
 use sdk::garbage::{GarbageRequest, Scope};
 use sdk::gateway::FunctionStatus;
 use sdk::labels;
+use sdk::secrets::SecretsRequest;
 use tower::ServiceExt;
 
 struct Setup {
@@ -253,4 +254,55 @@ async fn what_a_transferred_repository_left_behind_goes_and_its_new_owners_stays
     ] {
         assert_eq!(setup.collect(&vague).await.0, StatusCode::BAD_REQUEST);
     }
+}
+
+fn farewell(repo: &str) -> GarbageRequest {
+    GarbageRequest { sha: None, repo_id: Some(1), until: Some(2_000_000_000), ..request(repo, &[]) }
+}
+
+#[tokio::test]
+async fn who_leaves_takes_the_secrets_along_and_a_push_does_not() {
+    let setup = setup().await;
+    setup.put("alice-a", "7", "hello");
+    assert_eq!(setup.collect(&request("hello", &[])).await.0, StatusCode::OK);
+    assert!(setup.gateway.messages("import-secrets").is_empty(), "an emptied stack is no farewell");
+    let everybody = GarbageRequest { repo: Scope::Everything, repo_id: None, ..farewell("hello") };
+    let transferred = GarbageRequest { former_owners: true, owner_id: 0, ..farewell("hello") };
+    for (number, farewell) in [farewell("hello"), everybody, transferred].into_iter().enumerate() {
+        let setup = crate::setup().await;
+        setup.put_with("alice-a", &[(labels::GIT_REPO_ID, "1")]);
+        assert_eq!(setup.collect(&farewell).await.0, StatusCode::OK, "{number}");
+        assert!(setup.gateway.function_names().is_empty(), "{number}");
+        let told = setup.gateway.messages("import-secrets");
+        let [message] = told.as_slice() else { panic!("{number}: {told:?}") };
+        assert!(message.queued && message.call == "call-1");
+        assert_eq!(message.read::<SecretsRequest>(), SecretsRequest::Withdraw(farewell));
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_as_long_as_a_function_of_the_repository_does() {
+    let setup = setup().await;
+    setup.put("alice-a", "7", "hello");
+    setup.gateway.refuse_next("DELETE /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
+    assert_eq!(setup.collect(&farewell("hello")).await.0, StatusCode::BAD_GATEWAY);
+    assert!(setup.gateway.messages("import-secrets").is_empty());
+    assert_eq!(setup.collect(&farewell("hello")).await.0, StatusCode::OK);
+    assert_eq!(setup.gateway.messages("import-secrets").len(), 1);
+}
+
+#[tokio::test]
+async fn a_platform_without_secrets_has_none_to_withdraw_and_a_busy_one_is_asked_again() {
+    let route = "POST /async-function/import-secrets";
+    let setup = setup().await;
+    setup.gateway.refuse_next(route, StatusCode::NOT_FOUND, "no such function");
+    assert_eq!(setup.collect(&farewell("hello")).await.0, StatusCode::OK);
+    setup.gateway.refuse_next(route, StatusCode::SERVICE_UNAVAILABLE, "busy");
+    let (status, text) = setup.collect(&farewell("hello")).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::BAD_GATEWAY, "the functions are deleted, and the secrets are not yet\n")
+    );
+    assert_eq!(setup.collect(&farewell("hello")).await.0, StatusCode::OK);
+    assert_eq!(setup.gateway.messages("import-secrets").len(), 1);
 }

@@ -238,6 +238,67 @@ fn secrets_of_others_cannot_be_mounted() {
     assert!(refused.public().contains("payload-secret, which belongs to someone else"));
 }
 
+fn mounted(names: &[(&str, &[&str])]) -> BTreeMap<sdk::secrets::SecretName, sdk::secrets::Mounted> {
+    let one = |(name, names): &(&str, &[&str])| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        (name.parse().unwrap(), sdk::secrets::Mounted { version: "v1".to_owned(), names })
+    };
+    names.iter().map(one).collect()
+}
+
+#[test]
+fn secrets_are_mounted_by_the_names_that_import_secrets_knows() {
+    let settings = |names: &[(&str, &[&str])]| Settings {
+        secrets: vec!["api".to_owned(), "db".to_owned()],
+        mounted: mounted(names),
+        ..Settings::default()
+    };
+    let both: [(&str, &[&str]); 2] = [("api", &["alice-api"]), ("db", &["alice-db.user", "alice-db.Pass_word-1.txt"])];
+    let expected = ["alice-api", "alice-db.Pass_word-1.txt", "alice-db.user"];
+    assert_eq!(apply(settings(&both)).unwrap().secrets, expected);
+    assert_eq!(apply(settings(&both[..1])).unwrap().secrets, ["alice-api", "alice-db"], "one that is not known");
+}
+
+#[test]
+fn s32_names_that_are_not_the_secrets_own_cannot_be_mounted() {
+    let try_to_mount = |secret: &str, names: &[&str]| {
+        let (secrets, mounted) = (vec![secret.to_owned()], mounted(&[(secret, names)]));
+        apply(Settings { secrets, mounted, ..Settings::default() }).map(|deployment| deployment.secrets)
+    };
+    let long = format!("alice-db.{}", "k".repeat(250));
+    for stolen in [
+        "payload-secret",
+        "bob-db",
+        "alice-x-db",
+        "alice-dbx",
+        "alice-db-x",
+        "alice-api",
+        "alice-db.",
+        "alice-db/../x",
+        "alice-db.a/b",
+        "alice-db. a",
+        "alice-db.\u{e4}",
+        "Alice-db",
+        " alice-db",
+        "",
+        &long,
+    ] {
+        let refused = try_to_mount("db", &[stolen]).unwrap_err();
+        assert!(refused.contains("is no name of the secret db, which is alice-db"), "{stolen}: {refused}");
+        assert!(try_to_mount("db", &["alice-db", stolen]).is_err(), "{stolen}");
+    }
+    assert!(try_to_mount("db", &[]).unwrap_err().contains("has no name at the gateway"));
+    // The names would be the other tenant's.
+    assert!(try_to_mount("x-db", &["alice-x-db"]).unwrap_err().contains("belongs to someone else"));
+    assert!(try_to_mount("x-db", &["alice-x-db.key"]).unwrap_err().contains("belongs to someone else"));
+    // One that stack.yml does not have.
+    let unasked = Settings { mounted: mounted(&[("db", &["alice-db"])]), ..Settings::default() };
+    assert!(apply(unasked).unwrap_err().contains("none of the function's secrets"));
+    let keys: Vec<String> = (0..257).map(|key| format!("alice-db.{key}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    assert!(try_to_mount("db", &keys).unwrap_err().contains("256 keys together, not 257"));
+}
+
 #[test]
 fn environments_that_no_process_can_have_are_refused() {
     let environment = |environment| Settings { environment, ..Settings::default() };
@@ -270,9 +331,12 @@ fn the_same_order_again_keeps_the_time_and_another_does_not() {
     labels.insert(GIT_DEPLOY_TIME.to_owned(), "12345".to_owned());
     let deployed = FunctionStatus { image: wanted.image.clone(), labels, ..FunctionStatus::default() };
     let mut other = FunctionDeployment { image: "a@sha256:1".to_owned(), ..wanted.clone() };
-    keep_time_if_same(&mut other, &deployed);
+    keep_time_if_same(&mut other, &deployed, false);
     assert_ne!(other.labels[GIT_DEPLOY_TIME], "12345");
-    keep_time_if_same(&mut wanted, &deployed);
+    let mut restarted = other.clone();
+    keep_time_if_same(&mut restarted, &deployed, true);
+    assert_eq!(restarted.labels[GIT_DEPLOY_TIME], "12345", "a restart is no deployment of a commit");
+    keep_time_if_same(&mut wanted, &deployed, false);
     assert_eq!(wanted.labels[GIT_DEPLOY_TIME], "12345");
 }
 

@@ -1,6 +1,7 @@
 //! From the image to a function that serves.
 
 use http::StatusCode;
+use sdk::deploy::OrderImage;
 use sdk::labels;
 
 use crate::setup::{deployed, order, setup, setup_with};
@@ -89,5 +90,34 @@ async fn a_gateway_that_does_not_say_who_holds_the_name_stops_the_order() {
     setup.gateway.refuse_next("GET /system/function/alice-greet", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
     let sentence = "the gateway does not say whether the function exists";
     assert_eq!(setup.ship(&order()).await, (StatusCode::BAD_GATEWAY, sentence.to_owned()));
+    assert!(setup.builder.archives().is_empty());
+}
+
+#[tokio::test]
+async fn a_restart_keeps_the_time_and_brings_nothing_back() {
+    let setup = setup().await;
+    let restart = || {
+        let mut order = order();
+        order.event.restart = vec![order.function.clone()];
+        order.image = OrderImage::Existing("alice/hello-greet@sha256:1".to_owned());
+        order.deploy_digest = "e".repeat(40);
+        order
+    };
+    let (status, text) = setup.ship(&restart()).await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "it is not deployed any more: nothing to restart")
+    );
+    assert!(setup.gateway.function_names().is_empty());
+    let mut deployed = deployed("7", "hello");
+    deployed.labels.insert(labels::GIT_DEPLOY_TIME.to_owned(), "12345".to_owned());
+    setup.gateway.put_function(deployed);
+    assert_eq!(setup.ship(&restart()).await.0, StatusCode::OK);
+    let function = setup.gateway.function("alice-greet").unwrap();
+    assert_eq!(
+        (function.labels[labels::GIT_DEPLOY_TIME].as_str(), function.image.as_str()),
+        ("12345", "alice/hello-greet@sha256:1")
+    );
+    assert_eq!(function.labels[labels::DEPLOY_DIGEST], "e".repeat(40));
     assert!(setup.builder.archives().is_empty());
 }
