@@ -5,6 +5,7 @@
 
 mod functions;
 mod messages;
+mod secrets;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,16 +51,43 @@ impl Message {
     }
 }
 
+/// A secret as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FakeSecret {
+    /// Its value.
+    pub value: Vec<u8>,
+    /// The name of the file that functions are to see; empty where nothing was said.
+    pub file_name: String,
+}
+
+/// What becomes of a call.
+enum Fate {
+    /// It is worked on.
+    Worked,
+    /// It is answered so instead.
+    Refused(StatusCode, String),
+    /// It is never answered.
+    Stalled,
+}
+
 #[derive(Default)]
 struct Kept {
     functions: BTreeMap<String, FunctionStatus>,
     messages: Vec<Message>,
-    /// By route (`PUT /system/functions`, `POST /function/NAME`): answers given instead of doing the work.
-    refusals: BTreeMap<String, VecDeque<(StatusCode, String)>>,
+    secrets: BTreeMap<String, FakeSecret>,
+    /// How often secrets were written.
+    secret_writes: usize,
+    /// By route (`PUT /system/functions`, `POST /function/NAME`): what becomes of the next calls.
+    fates: BTreeMap<String, VecDeque<Fate>>,
     /// How many times a function that was just deployed is shown as not ready.
     polls_until_ready: u32,
     unready: BTreeMap<String, u32>,
+    /// By function: what stands in for it.
+    answers: BTreeMap<String, Answer>,
 }
+
+/// Gives a function's answer to a message's body.
+type Answer = Arc<dyn Fn(&[u8]) -> (StatusCode, String) + Send + Sync>;
 
 /// A running gateway. Cloning shares it; it stops with the test's runtime.
 #[derive(Clone)]
@@ -81,8 +109,10 @@ impl FakeGateway {
         let url = format!("http://{}/", listener.local_addr().expect("a bound socket has an address"));
         let fake = Self { kept: Arc::default(), arrived: Arc::default(), url, secret: PAYLOAD_SECRET.into() };
         let system = get(functions::list).put(functions::update).post(functions::create).delete(functions::delete);
+        let secrets = get(secrets::list).put(secrets::update).post(secrets::create).delete(secrets::delete);
         let routes = Router::new()
             .route("/system/functions", system)
+            .route("/system/secrets", secrets)
             .route("/system/function/{name}", get(functions::one))
             .route("/function/{name}", post(messages::invoke))
             .route("/async-function/{name}", post(messages::enqueue))
@@ -131,7 +161,33 @@ impl FakeGateway {
 
     /// Answers the next call of `route`, for example `PUT /system/functions` or `POST /function/git-tar`, so.
     pub fn refuse_next(&self, route: &str, status: StatusCode, text: &str) {
-        self.kept().refusals.entry(route.to_owned()).or_default().push_back((status, text.to_owned()));
+        self.refuse_after(0, route, status, text);
+    }
+
+    /// Works on so many more calls of `route`, and answers the one after them so.
+    pub fn refuse_after(&self, good: usize, route: &str, status: StatusCode, text: &str) {
+        self.plan(good, route, Fate::Refused(status, text.to_owned()));
+    }
+
+    /// Works on so many more calls of `route`, which is one of secrets, and never answers the one after them.
+    pub fn stall_after(&self, good: usize, route: &str) {
+        self.plan(good, route, Fate::Stalled);
+    }
+
+    fn plan(&self, good: usize, route: &str, fate: Fate) {
+        let mut kept = self.kept();
+        let fates = kept.fates.entry(route.to_owned()).or_default();
+        fates.extend((0..good).map(|_| Fate::Worked));
+        fates.push_back(fate);
+    }
+
+    /// Answers every message to `function` that is not queued with what `answer` makes of its body, once it is kept.
+    pub fn answer_with(
+        &self,
+        function: &str,
+        answer: impl Fn(&[u8]) -> (StatusCode, String) + Send + Sync + 'static,
+    ) {
+        self.kept().answers.insert(function.to_owned(), Arc::new(answer));
     }
 
     /// Shows each function deployed from now on as not ready so many times.
@@ -181,7 +237,15 @@ impl FakeGateway {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn fate(&self, route: &str) -> Fate {
+        let mut kept = self.kept();
+        kept.fates.get_mut(route).and_then(VecDeque::pop_front).unwrap_or(Fate::Worked)
+    }
+
     fn refusal(&self, route: &str) -> Option<(StatusCode, String)> {
-        self.kept().refusals.get_mut(route)?.pop_front()
+        match self.fate(route) {
+            Fate::Refused(status, text) => Some((status, text)),
+            Fate::Worked | Fate::Stalled => None,
+        }
     }
 }

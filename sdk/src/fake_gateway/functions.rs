@@ -60,8 +60,7 @@ pub(super) async fn delete(
 
 impl FakeGateway {
     fn check(&self, route: &str, headers: &HeaderMap) -> Option<Response> {
-        let right = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}")));
-        if headers.get(AUTHORIZATION).is_none_or(|given| given != right.as_str()) {
+        if !is_operator(headers) {
             return Some(StatusCode::UNAUTHORIZED.into_response());
         }
         self.refusal(route).map(IntoResponse::into_response)
@@ -81,6 +80,12 @@ impl FakeGateway {
         kept.functions.insert(wanted.service.clone(), deployed(wanted));
         StatusCode::ACCEPTED.into_response()
     }
+}
+
+/// Whether a call has the operator's credentials.
+pub(super) fn is_operator(headers: &HeaderMap) -> bool {
+    let right = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}")));
+    headers.get(AUTHORIZATION).is_some_and(|given| given == right.as_str())
 }
 
 fn deployed(wanted: FunctionDeployment) -> FunctionStatus {

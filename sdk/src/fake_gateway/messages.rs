@@ -15,8 +15,11 @@ pub(super) async fn invoke(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    fake.keep("function", &name, &headers, &body)
-        .map_or_else(|| StatusCode::OK.into_response(), IntoResponse::into_response)
+    if let Some(refusal) = fake.keep("function", &name, &headers, &body) {
+        return refusal.into_response();
+    }
+    let answer = fake.kept().answers.get(&name).cloned();
+    answer.map_or_else(|| StatusCode::OK.into_response(), |answer| answer(&body).into_response())
 }
 
 pub(super) async fn enqueue(
