@@ -20,6 +20,7 @@ pub mod listing;
 pub mod pipeline_log;
 pub mod push;
 pub mod reserved;
+pub mod sealing;
 pub mod secrets;
 pub mod shutdown;
 pub mod signing;
