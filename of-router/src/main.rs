@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use of_router::tls::{Allowed, Edge, Holder, Host};
+use of_router::tls::{Allowed, Edge};
 use of_router::{Change, Config, Domain, Listeners};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sdk::Env;
@@ -64,19 +64,9 @@ fn encrypted(config: &Config, env: &Env) -> anyhow::Result<Option<(Arc<Edge>, Tc
     Ok(Some((Arc::new(edge), listen(address)?)))
 }
 
-/// The platform's own hosts and those of its tenants. Custom domains are added as they become known; others need
-/// `acme_hosts`, or a wildcard.
 fn allowed(domain: &Domain, env: &Env) -> anyhow::Result<Allowed> {
     let customers = env.var("customers_path").map(|path| Customers::open(path.into())).transpose()?;
-    let (customers, domain) = (Arc::new(customers), domain.to_string());
-    let ours = ["system.", "auth.system.", "git.", ""].map(|host| format!("{host}{domain}"));
-    Ok(Allowed::new(move |host: Host| {
-        let owner = host.as_str().strip_suffix(&domain).and_then(|rest| rest.strip_suffix('.'));
-        let owner = owner.and_then(|label| label.parse().ok());
-        let tenant = customers.as_ref().as_ref().zip(owner).filter(|(list, owner)| list.contains(owner));
-        let ours = ours.iter().any(|own| own == host.as_str()).then_some(Holder::Platform);
-        std::future::ready(ours.or_else(|| tenant.map(|(_, owner)| Holder::Owner(owner.to_string()))))
-    }))
+    Ok(Allowed::of_tenants(domain, customers))
 }
 
 /// Every connection is a file: as many as the system lets us have, not as many as it gives unasked.

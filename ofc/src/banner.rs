@@ -18,6 +18,9 @@ use crate::terminal::{FAINT, STRONG, duration};
 pub fn render(record: &Record, data: &DataDir, owner: &Owner, took: Duration) -> anyhow::Result<String> {
     let here = std::env::current_dir().unwrap_or_default();
     let shown = data.root().strip_prefix(&here).unwrap_or(data.root());
+    if let Some(host) = record.foreign_host() {
+        return Ok(text_of_foreign(record, shown, &host.url, &duration(took)));
+    }
     let link = login_link::make(data, record, owner)?;
     Ok(text(record, shown, owner, link.expose_secret(), &duration(took)))
 }
@@ -46,6 +49,30 @@ Next, in a git repository with a stack.yml:
         functions = record.url("<owner>"),
         git = record.git_url(),
         gateway = record.gateway_url(),
+    )
+}
+
+/// The same where repositories are elsewhere.
+fn text_of_foreign(record: &Record, data: &Path, host: &str, took: &str) -> String {
+    format!(
+        "
+{STRONG}OpenFaaS Cloud is up{STRONG:#} {FAINT}({took}){FAINT:#}
+
+  Functions  {functions}/<function>
+  Git        {host}
+  Sign-in    {auth}/
+  Gateway    {gateway}   {FAINT}user admin; `ofc password` shows how to log in{FAINT:#}
+  Log        {data}/ofc.log
+
+Webhooks are awaited at {STRONG}{system}{STRONG:#}
+
+",
+        functions = record.url("<owner>"),
+        host = host.trim_end_matches('/'),
+        auth = record.auth_url(),
+        gateway = record.gateway_url(),
+        data = data.display(),
+        system = record.url("system"),
     )
 }
 
@@ -85,6 +112,12 @@ mod tests {
             git push ofc main
 
         ");
+    }
+
+    #[test]
+    fn where_repositories_are_elsewhere_it_says_where() {
+        let text = text_of_foreign(&Record::sample(), Path::new(".ofc"), "https://github.com/", "340 ms");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
     }
 
     #[test]

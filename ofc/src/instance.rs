@@ -33,24 +33,84 @@ pub struct Record {
     pub router: SocketAddr,
     /// The gateway's address.
     pub gateway: SocketAddr,
-    /// The git host's own address, for its REST interface; users reach their repositories through the router.
-    pub git: SocketAddr,
+    /// The git host's own address, for its REST interface; users reach their repositories through the router. None where
+    /// repositories are elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<SocketAddr>,
+    /// What a configuration file says about the world outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
+}
+
+/// How a platform is reached by others than this machine, and where its repositories are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The port that users type.
+    pub port: u16,
+    /// The host of the repositories, if it is not the platform's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<ForeignHost>,
+}
+
+/// A host of repositories that is not the platform's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignHost {
+    /// For browsers and git.
+    pub url: String,
+    /// GitHub's REST interface; none at GitLab.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
+    /// The number of the platform's App at GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<u64>,
 }
 
 impl Record {
     /// The public address of a host below the domain.
     pub fn url(&self, host: &str) -> String {
-        format!("http://{host}.{}:{}", self.domain, self.router.port())
+        format!("{}://{}", self.scheme(), self.host(host))
+    }
+
+    /// The public address of the domain itself.
+    pub fn root_url(&self) -> String {
+        self.url("").replacen("://.", "://", 1)
+    }
+
+    fn scheme(&self) -> &str {
+        self.outside.as_ref().map_or("http", |outside| outside.scheme.as_str())
+    }
+
+    /// The host of repositories, if it is not the platform's own.
+    pub fn foreign_host(&self) -> Option<&ForeignHost> {
+        self.outside.as_ref()?.host.as_ref()
+    }
+
+    /// The address of the platform's own git host.
+    ///
+    /// # Errors
+    /// When repositories are elsewhere.
+    pub fn own_git(&self) -> anyhow::Result<SocketAddr> {
+        self.git.ok_or_else(|| {
+            Trouble::new(format!("this platform's repositories are at {}", self.git_url()))
+                .hint("push there, and see who may do what there")
+                .into()
+        })
     }
 
     /// What a client sends as `Host` for a host below the domain.
     pub fn host(&self, host: &str) -> String {
-        format!("{host}.{}:{}", self.domain, self.router.port())
+        let port = self.outside.as_ref().map_or_else(|| self.router.port(), |outside| outside.port);
+        match (self.scheme(), port) {
+            ("http", 80) | ("https", 443) => format!("{host}.{}", self.domain),
+            _ => format!("{host}.{}:{port}", self.domain),
+        }
     }
 
     /// The git host's public address.
     pub fn git_url(&self) -> String {
-        self.url("git")
+        self.foreign_host().map_or_else(|| self.url("git"), |host| host.url.trim_end_matches('/').to_owned())
     }
 
     /// The public address of of-auth, where people sign in.
@@ -68,7 +128,8 @@ impl Record {
     pub(crate) fn sample() -> Self {
         let localhost = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (router, gateway, git) = (localhost(8000), localhost(8080), localhost(41000));
-        Self { pid: 42, version: "0.1.0".into(), domain: "localhost".into(), router, gateway, git }
+        let (version, domain) = ("0.1.0".to_owned(), "localhost".to_owned());
+        Self { pid: 42, version, domain, router, gateway, git: Some(git), outside: None }
     }
 
     /// Writes the record, whole or not at all.
@@ -258,5 +319,14 @@ mod tests {
     fn public_addresses_carry_the_port() {
         assert_eq!(Record::sample().url("alice"), "http://alice.localhost:8000");
         assert_eq!(Record::sample().host("git"), "git.localhost:8000");
+        assert!(Record::sample().own_git().is_ok());
+        let host = ForeignHost { url: "https://github.com/".into(), api_url: None, app_id: None };
+        let outside = Outside { scheme: "https".into(), port: 443, host: Some(host) };
+        let record = Record { outside: Some(outside), git: None, ..Record::sample() };
+        assert_eq!(
+            (record.auth_url(), record.git_url()),
+            ("https://auth.system.localhost".into(), "https://github.com".into())
+        );
+        assert!(record.own_git().unwrap_err().to_string().contains("https://github.com"));
     }
 }

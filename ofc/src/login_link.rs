@@ -13,8 +13,9 @@ use crate::secrets::{GIT_TOKEN_KEY, Secrets};
 /// A new link for an owner.
 ///
 /// # Errors
-/// When the key cannot be read.
+/// When the key cannot be read, or people sign in elsewhere.
 pub fn make(data: &DataDir, record: &Record, owner: &Owner) -> anyhow::Result<SecretString> {
+    record.own_git()?;
     let key = Secrets::existing(data.secrets()).get(GIT_TOKEN_KEY)?;
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let path = of_git::login_link(&key, owner, now);

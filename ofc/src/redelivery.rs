@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, Utc};
 use github_app::{App, Delivery, GithubError};
 
-use crate::data_dir::DataDir;
-use crate::host::local_app;
+use crate::host::app_of;
 use crate::instance::Record;
+use crate::secrets::Secrets;
 
 /// What was refused this long before a start may be taken after it.
 const BEFORE_START: TimeDelta = TimeDelta::hours(1);
@@ -31,8 +31,8 @@ pub(crate) async fn since(app: &App, age: TimeDelta) -> Result<Vec<Asked>, Githu
 ///
 /// # Errors
 /// When the App's key cannot be used.
-pub(crate) fn at_start(data: &DataDir, record: &Record) -> anyhow::Result<()> {
-    let app = local_app(data, record)?;
+pub(crate) fn at_start(secrets: &Secrets, record: &Record) -> anyhow::Result<()> {
+    let app = app_of(secrets, record)?;
     tokio::spawn(async move {
         match since(&app, BEFORE_START).await {
             Ok(all) if all.is_empty() => {}

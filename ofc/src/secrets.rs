@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::data_dir::private_dir;
@@ -24,8 +27,16 @@ pub const BUILDER: &str = "builder-payload-secret";
 pub const GIT_TOKEN_KEY: &str = "git-token-key";
 /// The private key of the GitHub App as which the platform's functions read from and report to the git host.
 pub const GITHUB_APP_KEY: &str = "github-app-private-key";
+/// By which the image builder opens what is sealed for a build.
+pub const BUILDER_KEY: &str = "builder-private-key";
 /// That App's number at the git host.
 pub const GITHUB_APP_ID: u64 = 1;
+/// The key of the platform's App at a GitHub that is not its own.
+pub const FOREIGN_APP_KEY: &str = "private-key";
+/// The token with which the platform speaks to GitLab.
+pub const GITLAB_TOKEN: &str = "gitlab-api-token";
+/// By which GitLab's webhooks are known.
+pub const GITLAB_WEBHOOK: &str = "gitlab-webhook-secret";
 /// By which of-auth, which signs people in, is known to the git host.
 pub const AUTH_CLIENT: &str = "of-client-secret";
 
@@ -33,46 +44,80 @@ pub const AUTH_CLIENT: &str = "of-client-secret";
 const ADMIN: &str = "admin";
 /// 256 bits cannot be guessed.
 const RANDOM_BYTES: usize = 32;
-/// Random secrets, by file name.
-const GENERATED: [&str; 6] = [PAYLOAD, WEBHOOK, GATEWAY_PASSWORD, BUILDER, GIT_TOKEN_KEY, AUTH_CLIENT];
+/// Random secrets that every platform has, by file name.
+const GENERATED: [&str; 3] = [PAYLOAD, GATEWAY_PASSWORD, BUILDER];
+/// Those that the platform and its own git host share.
+const OF_THE_OWN_HOST: [&str; 3] = [WEBHOOK, GIT_TOKEN_KEY, AUTH_CLIENT];
 
 /// The secrets of one data directory.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     folder: PathBuf,
+    /// A folder that others fill, whose files go before those of `folder`.
+    given: Option<PathBuf>,
 }
 
 impl Secrets {
-    /// Opens the folder and generates what is not there yet.
+    /// Opens the folder and generates what is neither there nor in `given`.
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
-    pub fn open(folder: PathBuf) -> anyhow::Result<Self> {
-        let unusable = |path: &Path, cause: io::Error| {
-            Trouble::new(format!("the secret {} cannot be kept", path.display()))
-                .hint("it must be a file of this user's; see `ofc doctor`")
-                .because(cause)
-        };
+    pub fn open(folder: PathBuf, given: Option<PathBuf>) -> anyhow::Result<Self> {
+        let secrets = Self::open_for_others(folder, given, &OF_THE_OWN_HOST)?;
+        secrets.keep(GITHUB_APP_KEY, app_key)?;
+        Ok(secrets)
+    }
+
+    /// The same for a platform whose repositories are elsewhere: `more` are the random secrets that it shares with that
+    /// host. What is in `given` is not made anew.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn open_for_others(folder: PathBuf, given: Option<PathBuf>, more: &[&str]) -> anyhow::Result<Self> {
         private_dir(&folder).map_err(|cause| unusable(&folder, cause))?;
-        for name in GENERATED {
-            let path = folder.join(name);
-            keep(&path, random).map_err(|cause| unusable(&path, cause))?;
+        let secrets = Self { folder, given };
+        for name in GENERATED.iter().chain(more) {
+            secrets.keep(name, random)?;
         }
-        let key = folder.join(GITHUB_APP_KEY);
-        keep(&key, app_key).map_err(|cause| unusable(&key, cause))?;
-        let user = folder.join(GATEWAY_USER);
-        keep(&user, || Ok(ADMIN.to_owned())).map_err(|cause| unusable(&user, cause))?;
-        Ok(Self { folder })
+        secrets.keep(BUILDER_KEY, builder_key)?;
+        secrets.keep(GATEWAY_USER, || Ok(ADMIN.to_owned()))?;
+        Ok(secrets)
+    }
+
+    /// Makes a secret that is not there. True if it was made.
+    ///
+    /// # Errors
+    /// When it cannot be written, or something else has its name.
+    pub fn keep(&self, name: &str, value: impl FnOnce() -> io::Result<String>) -> anyhow::Result<bool> {
+        if self.is_given(name) {
+            return Ok(false);
+        }
+        let path = self.folder.join(name);
+        let fresh = !path.exists();
+        keep(&path, value).map_err(|cause| unusable(&path, cause))?;
+        Ok(fresh)
+    }
+
+    fn is_given(&self, name: &str) -> bool {
+        self.given.as_ref().is_some_and(|given| given.join(name).is_file())
     }
 
     /// The folder of a platform that has run before.
     pub fn existing(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, given: None }
     }
 
     /// The file of a secret.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        match &self.given {
+            Some(given) if self.is_given(name) => given.join(name),
+            _ => self.folder.join(name),
+        }
+    }
+
+    /// True if there is a file of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.path(name).is_file()
     }
 
     /// A secret's value.
@@ -93,6 +138,12 @@ impl Secrets {
     }
 }
 
+fn unusable(path: &Path, cause: io::Error) -> Trouble {
+    Trouble::new(format!("the secret {} cannot be kept", path.display()))
+        .hint("it must be a file of this user's; see `ofc doctor`")
+        .because(cause)
+}
+
 /// Leaves a file that is there, but closed to others; else makes it.
 fn keep(path: &Path, value: impl FnOnce() -> io::Result<String>) -> io::Result<()> {
     match fs::symlink_metadata(path) {
@@ -104,7 +155,7 @@ fn keep(path: &Path, value: impl FnOnce() -> io::Result<String>) -> io::Result<(
 }
 
 /// Whole or not at all: a half-written secret would lock out everything signed before.
-fn write(path: &Path, value: &str) -> io::Result<()> {
+pub(crate) fn write(path: &Path, value: &str) -> io::Result<()> {
     let fresh = path.with_extension("new");
     let _ = fs::remove_file(&fresh);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
@@ -113,10 +164,21 @@ fn write(path: &Path, value: &str) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-fn random() -> io::Result<String> {
+/// A secret that nobody can guess.
+///
+/// # Errors
+/// When there are no random numbers.
+pub fn random() -> io::Result<String> {
     let mut bytes = [0; RANDOM_BYTES];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(hex::encode(bytes))
+}
+
+/// A private key of X25519, which is any 32 bytes, in base64.
+fn builder_key() -> io::Result<String> {
+    let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
+    getrandom::fill(&mut *bytes).map_err(io::Error::other)?;
+    Ok(STANDARD.encode(*bytes))
 }
 
 fn app_key() -> io::Result<String> {
@@ -135,26 +197,40 @@ mod tests {
     fn they_are_generated_once_and_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets");
-        let first = Secrets::open(path.clone()).unwrap();
+        let first = Secrets::open(path.clone(), None).unwrap();
         let value = first.get(PAYLOAD).unwrap();
         assert_eq!(value.expose_secret().len(), 2 * RANDOM_BYTES);
         assert_ne!(value.expose_secret(), first.get(WEBHOOK).unwrap().expose_secret());
         assert_eq!(mode(&path), 0o700);
         fs::set_permissions(first.path(PAYLOAD), fs::Permissions::from_mode(0o644)).unwrap();
-        let second = Secrets::open(path).unwrap();
+        let second = Secrets::open(path, None).unwrap();
         assert_eq!(second.get(PAYLOAD).unwrap().expose_secret(), value.expose_secret());
         assert_eq!(second.get(GATEWAY_USER).unwrap().expose_secret(), "admin");
         assert!(of_git::public_app_key(&second.get(GITHUB_APP_KEY).unwrap()).is_ok());
-        for name in GENERATED.into_iter().chain([GITHUB_APP_KEY]) {
+        assert_eq!(STANDARD.decode(second.get(BUILDER_KEY).unwrap().expose_secret()).unwrap().len(), 32);
+        for name in GENERATED.into_iter().chain(OF_THE_OWN_HOST).chain([GITHUB_APP_KEY, BUILDER_KEY]) {
             assert_eq!(mode(&second.path(name)), 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn what_others_give_goes_before_what_is_kept_and_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, given) = (folder.path().join("own"), folder.path().join("given"));
+        fs::create_dir(&given).unwrap();
+        fs::write(given.join(PAYLOAD), "from outside\n").unwrap();
+        let secrets = Secrets::open_for_others(own.clone(), Some(given), &[GITLAB_WEBHOOK]).unwrap();
+        assert_eq!(secrets.get(PAYLOAD).unwrap().expose_secret(), "from outside");
+        assert!(!own.join(PAYLOAD).exists() && own.join(GITLAB_WEBHOOK).exists() && !own.join(WEBHOOK).exists());
+        assert!(secrets.has(PAYLOAD) && !secrets.has(GIT_TOKEN_KEY));
+        assert!(secrets.keep("more", random).unwrap() && !secrets.keep("more", random).unwrap());
     }
 
     #[test]
     fn a_link_in_a_secrets_place_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.path().join(PAYLOAD)).unwrap();
-        let error = Secrets::open(folder.path().to_owned()).unwrap_err();
+        let error = Secrets::open(folder.path().to_owned(), None).unwrap_err();
         assert!(format!("{error:#}").contains("not a plain file"), "{error:#}");
     }
 

@@ -36,6 +36,7 @@ impl Link {
                 .into());
         }
         let (data, record) = self.which.running()?;
+        record.own_git()?;
         let here = std::env::current_dir()?;
         let url = git::link(&here, &data, &record, &repository, &self.remote)?;
         let top = git::git(&here, &["rev-parse", "--show-toplevel"])?;

@@ -76,7 +76,7 @@ impl Deployed {
 
 async fn checks(site: &Site, sha: &str) -> anyhow::Result<Vec<Check>> {
     // The router does not lead to the git host's REST interface.
-    let git = site.record().git;
+    let git = site.record().own_git()?;
     let key = Secrets::existing(site.data().secrets()).get(GIT_TOKEN_KEY)?;
     let token = of_git::token(&key, &site.repository().owner);
     let url = format!("http://{git}/api/v3/repos/{}/commits/{sha}/check-runs", site.repository());

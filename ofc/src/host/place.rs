@@ -13,7 +13,7 @@ use crate::data_dir::DataDir;
 use crate::instance::Record;
 use crate::locate::Which;
 use crate::report::Trouble;
-use crate::secrets::{GIT_TOKEN_KEY, GITHUB_APP_ID, GITHUB_APP_KEY, Secrets};
+use crate::secrets::{FOREIGN_APP_KEY, GIT_TOKEN_KEY, GITHUB_APP_ID, GITHUB_APP_KEY, Secrets};
 
 const GITHUB: &str = "https://api.github.com";
 
@@ -143,8 +143,28 @@ fn shown(url: &Url) -> String {
 /// # Errors
 /// When its key cannot be read.
 pub(crate) fn local_app(data: &DataDir, record: &Record) -> anyhow::Result<App> {
-    let key = Secrets::existing(data.secrets()).get(GITHUB_APP_KEY)?;
-    let app = App::new(local_api(record)?, GITHUB_APP_ID.to_string(), &key);
+    app_of(&Secrets::existing(data.secrets()), record)
+}
+
+/// The same with the platform's own secrets at hand.
+///
+/// # Errors
+/// When its key cannot be used, or the platform is no App at its host.
+pub(crate) fn app_of(secrets: &Secrets, record: &Record) -> anyhow::Result<App> {
+    if let Some(host) = record.foreign_host() {
+        let (Some(api), Some(id)) = (&host.api_url, host.app_id) else {
+            let sentence = format!("this platform's repositories are at {}, where it is no GitHub App", host.url);
+            return Err(Trouble::new(sentence).into());
+        };
+        let app = App::new(Api::new(api.parse()?), id.to_string(), &secrets.get(FOREIGN_APP_KEY)?);
+        return app.map_err(|cause| {
+            Trouble::new(format!("the secret {FOREIGN_APP_KEY} cannot be used"))
+                .hint("it has to be the key that GitHub gave for the App")
+                .because(cause)
+                .into()
+        });
+    }
+    let app = App::new(local_api(record)?, GITHUB_APP_ID.to_string(), &secrets.get(GITHUB_APP_KEY)?);
     app.map_err(|cause| {
         Trouble::new(format!("the secret {GITHUB_APP_KEY} cannot be used"))
             .hint("delete the file and start the platform again: it makes a new one")
@@ -161,7 +181,7 @@ pub(crate) fn local_owner(data: &DataDir, record: &Record, owner: &Owner) -> any
 
 /// By address: not every resolver knows the names below the domain.
 fn local_api(record: &Record) -> anyhow::Result<Api> {
-    Ok(Api::new(format!("http://{}/api/v3", record.git).parse()?))
+    Ok(Api::new(format!("http://{}/api/v3", record.own_git()?).parse()?))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::crypto::CryptoProvider;
+use sdk::customers::Customers;
 use sdk::failure::chain;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::order::{self, Hook, Proof, Stage};
 use super::pace::Pace;
 use super::store::Store;
 use super::{OrderError, renewal};
+use crate::domain::Domain;
 use crate::tls::certificate::Certificate;
 use crate::tls::counters::Counters;
 use crate::tls::host::{Host, Name};
@@ -62,6 +64,20 @@ impl Allowed {
         A: Future<Output = Option<Holder>> + Send + 'static,
     {
         Self(Arc::new(move |host| Box::pin(question(host))))
+    }
+
+    /// The platform's own hosts below `domain` and those of its tenants. Custom domains are added as they become known;
+    /// others need `acme_hosts`, or a wildcard.
+    pub fn of_tenants(domain: &Domain, customers: Option<Customers>) -> Self {
+        let (customers, domain) = (Arc::new(customers), domain.to_string());
+        let ours = ["system.", "auth.system.", "git.", ""].map(|host| format!("{host}{domain}"));
+        Self::new(move |host: Host| {
+            let owner = host.as_str().strip_suffix(&domain).and_then(|rest| rest.strip_suffix('.'));
+            let owner = owner.and_then(|label| label.parse().ok());
+            let tenant = customers.as_ref().as_ref().zip(owner).filter(|(list, owner)| list.contains(owner));
+            let ours = ours.iter().any(|own| own == host.as_str()).then_some(Holder::Platform);
+            std::future::ready(ours.or_else(|| tenant.map(|(_, owner)| Holder::Owner(owner.to_string()))))
+        })
     }
 
     /// No host but those of the settings.
