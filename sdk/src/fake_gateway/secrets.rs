@@ -18,11 +18,19 @@ pub(super) async fn list(State(fake): State<FakeGateway>, headers: HeaderMap) ->
     Json(fake.kept().secrets.keys().map(named).collect::<Vec<_>>()).into_response()
 }
 
-pub(super) async fn create(State(fake): State<FakeGateway>, headers: HeaderMap, Json(secret): Json<Secret>) -> Response {
+pub(super) async fn create(
+    State(fake): State<FakeGateway>,
+    headers: HeaderMap,
+    Json(secret): Json<Secret>,
+) -> Response {
     fake.write_secret("POST /system/secrets", &headers, secret, false).await
 }
 
-pub(super) async fn update(State(fake): State<FakeGateway>, headers: HeaderMap, Json(secret): Json<Secret>) -> Response {
+pub(super) async fn update(
+    State(fake): State<FakeGateway>,
+    headers: HeaderMap,
+    Json(secret): Json<Secret>,
+) -> Response {
     fake.write_secret("PUT /system/secrets", &headers, secret, true).await
 }
 
