@@ -34,7 +34,8 @@ pub struct GarbageRequest {
     /// what was there when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// The commit that no longer has what is deleted, if it is one that caused this; for the audit trail only.
+    /// The commit that no longer has what is deleted, if it is one that caused this: see
+    /// [`GarbageRequest::is_farewell`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha: Option<CommitSha>,
     /// Who caused this, by login; for the audit trail only.
@@ -49,6 +50,12 @@ impl GarbageRequest {
     /// Who the owner is.
     pub fn owner_id(&self) -> OwnerId {
         OwnerId { host: self.host.clone(), id: self.owner_id }
+    }
+
+    /// True if the repository or its owner left the platform, or the repository its former owners. Else this is the end of a
+    /// push: it has a commit that causes it, and the repository goes on.
+    pub fn is_farewell(&self) -> bool {
+        self.sha.is_none()
     }
 }
 

@@ -112,6 +112,21 @@ pub struct Done {
 pub struct Prune {
     /// The push.
     pub event: PushEvent,
+    /// Its commit has no file of sealed secrets, and none of its functions mounts a secret: whatever was imported from the
+    /// repository is in no file any more, and it waits for nothing. As [`Import`] with nothing in it, and spares the many
+    /// pushes without secrets that call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bare: bool,
+}
+
+/// What import-secrets answers, with a 4xx status, about a file that it does not take over. A plain sentence will do, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotImported {
+    /// Why, in a sentence.
+    pub error: String,
+    /// The line of the file that is at fault, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// What was removed.
