@@ -9,6 +9,7 @@ mod deliveries;
 mod deployments;
 mod description;
 mod key;
+mod manifests;
 mod routes;
 mod statuses;
 mod tokens;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 pub use deliveries::NewDelivery;
 pub use key::{PrivateKey, app_key};
+pub use manifests::{CLIENT_SECRET, WEBHOOK_SECRET};
 
 /// The App's number.
 pub const APP_ID: u64 = 4711;
@@ -72,6 +74,8 @@ struct Kept {
     deployments: Vec<Value>,
     deployment_statuses: Vec<(u64, Value)>,
     deliveries: Vec<Value>,
+    manifests: Vec<(String, Value)>,
+    codes: Vec<String>,
     last_id: u64,
     calls: Vec<String>,
     faults: Vec<String>,
@@ -109,6 +113,21 @@ impl FakeGithub {
     /// The API's address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address for browsers.
+    pub fn site(&self) -> &str {
+        self.url.trim_end_matches("/api/v3")
+    }
+
+    /// The manifests of Apps that somebody confirmed, each after the page's path.
+    pub fn manifests(&self) -> Vec<(String, Value)> {
+        self.kept().manifests.clone()
+    }
+
+    /// Ends all codes that were not exchanged yet, as an hour does.
+    pub fn expire_codes(&self) {
+        self.kept().codes.clear();
     }
 
     /// The variables by which the App finds this GitHub.
@@ -209,6 +228,8 @@ impl Kept {
             deployments: Vec::new(),
             deployment_statuses: Vec::new(),
             deliveries: Vec::new(),
+            manifests: Vec::new(),
+            codes: Vec::new(),
             last_id: 100,
             calls: Vec::new(),
             faults: Vec::new(),

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, doctor, down, git_credential, link, login, login_link, logout, logs, ls, org, password,
+    completions, demo, doctor, down, git_credential, init, link, login, login_link, logout, logs, ls, org, password,
     redeliver, redeploy, repo, status, token, up, whoami,
 };
 
@@ -12,6 +12,7 @@ Examples:
   ofc doctor                     Is this machine ready?
   ofc demo                       See a push become live functions, and leave nothing behind
   ofc up                         Start the platform here; stop it with Ctrl-C
+  ofc init                       Set up an installation with a domain, GitHub, TLS, a registry
   ofc link alice/hello           In a git repository: make `git push ofc main` deploy it
   ofc ls                         What is live, and where
   ofc status alice/hello         How the last push went";
@@ -26,6 +27,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Set up an installation: configuration, keys, GitHub App, units or manifests
+    Init(init::Init),
     /// Start the platform
     Up(up::Up),
     /// Stop the platform
@@ -76,6 +79,7 @@ impl Cli {
     /// When it could not be done; [`crate::report`] shows why.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Init(init) => init.run(),
             Command::Up(up) => up.run(),
             Command::Down(down) => down.run(),
             Command::Demo(demo) => demo.run(),

@@ -78,7 +78,8 @@ impl Record {
         self.url("").replacen("://.", "://", 1)
     }
 
-    fn scheme(&self) -> &str {
+    /// `http` or `https`: what users type.
+    pub fn scheme(&self) -> &str {
         self.outside.as_ref().map_or("http", |outside| outside.scheme.as_str())
     }
 

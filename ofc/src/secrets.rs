@@ -41,7 +41,7 @@ pub const GITLAB_WEBHOOK: &str = "gitlab-webhook-secret";
 pub const AUTH_CLIENT: &str = "of-client-secret";
 
 /// The gateway's user, as `faas-cli login` assumes it.
-const ADMIN: &str = "admin";
+pub(crate) const ADMIN: &str = "admin";
 /// 256 bits cannot be guessed.
 const RANDOM_BYTES: usize = 32;
 /// Random secrets that every platform has, by file name.
@@ -175,13 +175,13 @@ pub fn random() -> io::Result<String> {
 }
 
 /// A private key of X25519, which is any 32 bytes, in base64.
-fn builder_key() -> io::Result<String> {
+pub(crate) fn builder_key() -> io::Result<String> {
     let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
     getrandom::fill(&mut *bytes).map_err(io::Error::other)?;
     Ok(STANDARD.encode(*bytes))
 }
 
-fn app_key() -> io::Result<String> {
+pub(crate) fn app_key() -> io::Result<String> {
     of_git::generate_app_key().map(|key| key.expose_secret().to_owned()).map_err(io::Error::other)
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::tokens::Bearer;
-use super::{FakeGithub, Kept, Refusal, checks, deliveries, deployments, description, statuses, tokens};
+use super::{FakeGithub, Kept, Refusal, checks, deliveries, deployments, description, manifests, statuses, tokens};
 
 /// What a handler is given.
 pub(super) struct Asked<'a> {
@@ -38,6 +38,9 @@ pub(super) async fn answer(State(fake): State<FakeGithub>, request: Request) -> 
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, 16 << 20).await else { return StatusCode::BAD_REQUEST.into_response() };
     let path = head.uri.path().to_owned();
+    if let Some(page) = manifests::page(&fake, &head, &body) {
+        return page;
+    }
     let Some(path) = path.strip_prefix("/api/v3/") else { return refused(StatusCode::NOT_FOUND, "no such API") };
     let path: Vec<&str> = path.split('/').collect();
     let query = head.uri.query().unwrap_or_default();
@@ -80,6 +83,8 @@ pub(super) async fn answer(State(fake): State<FakeGithub>, request: Request) -> 
 
 fn serve(kept: &mut Kept, name: &str, asked: &Asked<'_>) -> Reply {
     match name.split_once(' ').map_or("", |(_, path)| path).rsplit('/').next().unwrap_or_default() {
+        "app" => manifests::show(kept, asked),
+        "conversions" => manifests::convert(kept, asked),
         "access_tokens" => tokens::issue(kept, asked),
         "deliveries" => deliveries::list(kept, asked),
         "attempts" => deliveries::again(kept, asked),

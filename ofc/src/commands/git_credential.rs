@@ -50,7 +50,8 @@ impl GitCredential {
 fn answer(question: &str, record: &Record, key: &SecretString) -> Option<SecretString> {
     let asked: BTreeMap<&str, &str> =
         question.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.split_once('=')).collect();
-    let ours = *asked.get("protocol")? == "http" && asked.get("host")?.eq_ignore_ascii_case(&record.host("git"));
+    let ours =
+        *asked.get("protocol")? == record.scheme() && asked.get("host")?.eq_ignore_ascii_case(&record.host("git"));
     let path = asked.get("path").filter(|_| ours)?.trim_matches('/');
     let path: RepoPath = path.strip_suffix(".git").unwrap_or(path).parse().ok()?;
     if asked.get("username").is_some_and(|user| !user.eq_ignore_ascii_case(path.owner.as_str())) {

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod doctor;
 pub mod down;
 pub mod git_credential;
+pub mod init;
 pub mod link;
 pub mod login;
 pub mod login_link;

@@ -58,6 +58,18 @@ impl Registry {
         Some(Some(Self { credentials, ..prefix? }))
     }
 
+    /// True if images can be named so, without the slash at its end. Without a dot or a port the engine takes the first part for a folder on Docker Hub.
+    pub(crate) fn is_prefix(bare: &str) -> bool {
+        let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+        let host_fine = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-:".contains(&b));
+        let plain = |part: &str| {
+            let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+            !part.is_empty() && part.bytes().all(inner) && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+        };
+        let names_host = host.contains(['.', ':']) || host == "localhost";
+        names_host && host_fine && bare.len() <= 200 && (path.is_empty() || path.split('/').all(plain))
+    }
+
     /// The registry's own host, as a login names it.
     pub(crate) fn host(&self) -> &str {
         self.prefix.split('/').next().unwrap_or_default()
@@ -74,20 +86,8 @@ impl FromStr for Registry {
 
     fn from_str(text: &str) -> Result<Self, InvalidPrefix> {
         let bare = text.trim_end_matches('/');
-        is_prefix(bare).then(|| Self { prefix: format!("{bare}/"), credentials: None }).ok_or(InvalidPrefix)
+        Self::is_prefix(bare).then(|| Self { prefix: format!("{bare}/"), credentials: None }).ok_or(InvalidPrefix)
     }
-}
-
-/// Without a dot or a port the engine takes the first part for a folder on Docker Hub.
-fn is_prefix(bare: &str) -> bool {
-    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
-    let host_fine = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-:".contains(&b));
-    let plain = |part: &str| {
-        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
-        !part.is_empty() && part.bytes().all(inner) && part.starts_with(|c: char| c.is_ascii_alphanumeric())
-    };
-    let names_host = host.contains(['.', ':']) || host == "localhost";
-    names_host && host_fine && bare.len() <= 200 && (path.is_empty() || path.split('/').all(plain))
 }
 
 impl Store {

@@ -24,7 +24,7 @@ pub(crate) use edge::{Acme, Listen, Tls};
 pub(crate) use images::{Registry, Store};
 pub(crate) use render::{quoted, render};
 pub(crate) use section::{Problems, Section};
-pub(crate) use sign_in::{Oidc, SignIn};
+pub(crate) use sign_in::SignIn;
 pub(crate) use source::{AppSettings, GITHUB, Github, Gitlab, Source};
 pub(crate) use tenants::Tenants;
 
@@ -33,7 +33,7 @@ use crate::report::Trouble;
 /// Its name unless the user says otherwise.
 pub(crate) const NAME: &str = "ofc.yml";
 /// A key for sealing secrets is used so long, in days.
-const SEALING_KEY_DAYS: u64 = 30;
+pub(crate) const SEALING_KEY_DAYS: u64 = 30;
 const MAX_BRANCH: usize = 250;
 
 /// What a user may bound, the variable that does, and the largest value.
@@ -63,7 +63,7 @@ impl Target {
         &[("up", Self::Up), ("systemd", Self::Systemd), ("kubernetes", Self::Kubernetes)];
 
     /// Where everything is kept, unless the file says otherwise.
-    fn usual_data(self) -> PathBuf {
+    pub(crate) fn usual_data(self) -> PathBuf {
         PathBuf::from(match self {
             Self::Up => crate::data_dir::DEFAULT,
             Self::Systemd => "/var/lib/ofc",

@@ -54,6 +54,8 @@ impl SignIn {
             }
             return Some(Self::Local);
         }
+        // With a host that is not understood, nothing more can be said about signing in.
+        source?;
         let words = [("off", Kind::Off), ("github", Kind::Github), ("gitlab", Kind::Gitlab), ("oidc", Kind::Oidc)];
         let usual = if matches!(source, Some(Source::Gitlab(_))) { Kind::Gitlab } else { Kind::Github };
         let kind = if section.has("provider") { section.choice("provider", &words) } else { Some(usual) };
@@ -77,6 +79,16 @@ fn github(section: &Section<'_>, source: Option<&Source>) -> Option<SignIn> {
     let own = if let Some(Source::Github(github)) = source { Some(github.url.as_str()) } else { None };
     let url = address_or(section, "url", own.unwrap_or(GITHUB));
     let client_id = section.text("client_id");
+    let by_hand = match source {
+        Some(Source::Github(github)) => github.app.id.is_some() && github.app.client_id.is_none(),
+        _ => false,
+    };
+    if by_hand && client_id.is_none() {
+        let sentence = "is missing: say source.app.client_id (it is on the App's page), or turn signing in off: \
+                        sign_in.provider off";
+        section.wrong("client_id", sentence);
+        return None;
+    }
     if own.is_none() && client_id.is_none() {
         section.wrong("client_id", "is missing: of an OAuth App at GitHub, see docs/providers.md");
         return None;

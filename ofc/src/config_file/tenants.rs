@@ -30,6 +30,8 @@ impl Tenants {
             }
             return Some(Self::OfTheHost);
         }
+        // With a host that is not understood, nothing more can be said about its tenants.
+        source?;
         match all.as_slice() {
             [] => {
                 root.wrong("tenants", "is missing: a list of logins, or the https:// address of one");

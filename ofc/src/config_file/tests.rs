@@ -54,7 +54,62 @@ fn every_key_is_read_and_written_and_read_again() {
     assert_eq!(config.public_url("system"), "https://system.example.com:8443");
     let text = render(&config);
     assert_eq!(parse(&text).unwrap(), config);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # One installation of OpenFaaS Cloud; docs/init.md describes every key.
+    domain: "example.com"
+    target: systemd
+    build_branch: "1.10"
+    data: "/srv/ofc"
+    source:
+      host: github
+      url: "https://ghe.example.com/"
+      app:
+        id: 4711
+        client_id: "Iv1.abc"
+        name: "cloud: staging"
+        organisation: "acme"
+        public: true
+    tenants:
+      - "alice"
+      - "acme ghe.example.com/9919"
+    operators:
+      - "ghe.example.com/7"
+    sign_in:
+      provider: oidc
+      issuer: "https://id.example.com/realm"
+      client_id: "ofc"
+      owner_host: "ghe.example.com"
+      groups:
+        - "acme/9919=developers:member"
+    tls:
+      mode: acme
+      accept_terms: true
+      email: "ops@example.com"
+      staging: true
+      dns_hook: "hook.sh"
+    listen:
+      http: "127.0.0.1:8001"
+      https: "0.0.0.0:8443"
+      gateway: 8081
+      metrics: 9090
+    registry:
+      prefix: "ghcr.io/acme/"
+      credentials: "~/.docker/config.json"
+    store:
+      kind: s3
+      url: "https://s3.example.com/"
+      region: "eu-west-1"
+      bucket: "logs-1"
+    limits:
+      memory_mb: 256
+      memory_mb_max: 1024
+      builds: 4
+      scale_to_zero: false
+    templates:
+      - "https://github.com/openfaas/templates#master"
+    dockerfiles: false
+    sealing_key_days: 7
+    "#);
 }
 
 #[test]
@@ -106,7 +161,23 @@ operators: [alice]
 templates: ["http://elsewhere/x"]
 sealing_key_days: -1
 "#;
-    insta::assert_snapshot!(parse(wrong).unwrap_err(), @"");
+    insta::assert_snapshot!(parse(wrong).unwrap_err(), @r"
+    line 2, column 1: domain is missing
+    line 2, column 1: domian is not known; did you mean 'domain'?
+    line 3, column 1: target is 'kubernets': it has to be one of up, systemd, kubernetes; did you mean 'kubernetes'?
+    line 4, column 1: build_branch has to be the name of one branch, such as main
+    line 6, column 3: source.host is 'githbu': it has to be one of local, github, gitlab; did you mean 'github'?
+    line 7, column 1: tls.accept_terms has to be true: read the terms of service of the authority first
+    line 9, column 3: tls.email has to be a mail address
+    line 10, column 3: tls.acept_terms is not known; did you mean 'accept_terms'?
+    line 12, column 3: registry.prefix is 'Acme': it has to be like ghcr.io/acme/, in lower case
+    line 13, column 8: store has to be a mapping ('key: value' on lines of their own)
+    line 15, column 3: limits.memory_mb is 'lots': it has to be a number from 1 to 1048576
+    line 17, column 3: listen.http is 'everywhere': invalid socket address syntax
+    line 18, column 1: operators has 'alice': it has to be <host>/<number>, such as github.com/583231
+    line 19, column 1: templates has 'http://elsewhere/x': it has to be like https://host/path#ref
+    line 20, column 1: sealing_key_days is '-1': it has to be a number from 0 to 3650
+    ");
 }
 
 #[test]
@@ -118,6 +189,10 @@ fn what_does_not_go_together_is_told() {
         ("domain: a.io\nsource: {host: github}\ntenants: ['a b c']", "tenants has something wrong in its element 1"),
         ("domain: a.io\nsource: {host: gitlab}\ntenants: [a]", "sign_in.client_id is missing"),
         ("domain: a.io\nsource: {host: github}\ntenants: ftp://x", "tenants cannot be used"),
+        (
+            "domain: a.io\nsource: {host: github, app: {id: 7}}\ntenants: [a]",
+            "sign_in.client_id is missing: say source",
+        ),
         ("domain: a.io\ntarget: kubernetes", "source.host is local"),
         ("domain: a.io\ntarget: kubernetes", "registry is missing"),
         ("domain: a.io\ntarget: kubernetes", "store.kind has to be s3"),

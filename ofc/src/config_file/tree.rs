@@ -63,7 +63,7 @@ pub(crate) fn read(text: &str) -> Result<Node, Malformed> {
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_documents: 1, max_depth: 16, max_events: 50_000, max_nodes: 20_000, max_aliases: 100, max_anchors: 100,
+            max_documents: 2, max_depth: 16, max_events: 50_000, max_nodes: 20_000, max_aliases: 100, max_anchors: 100,
             max_total_scalar_bytes: 2 * 1024 * 1024, max_merge_keys: 100,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000, max_replay_stack_depth: 8 },

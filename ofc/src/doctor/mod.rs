@@ -43,15 +43,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn ok(what: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn ok(what: &'static str, detail: impl Into<String>) -> Self {
         Self { verdict: Verdict::Ok, what, detail: detail.into(), advice: None }
     }
 
-    fn warn(what: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn warn(what: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { verdict: Verdict::Warn, what, detail: detail.into(), advice: Some(advice.into()) }
     }
 
-    fn fail(what: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn fail(what: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fail, what, detail: detail.into(), advice: Some(advice.into()) }
     }
 }
@@ -74,8 +74,8 @@ pub fn is_hopeless(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.verdict == Verdict::Fail)
 }
 
-/// The findings, one a line, and a sentence at the end.
-pub fn render(findings: &[Finding]) -> String {
+/// The findings, one a line.
+pub(crate) fn lines(findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
     let mut text = String::new();
     for Finding { verdict, what, detail, advice } in findings {
@@ -89,6 +89,12 @@ pub fn render(findings: &[Finding]) -> String {
             let _ = writeln!(text, "      {:width$}  {FAINT}-> {advice}{FAINT:#}", "");
         }
     }
+    text
+}
+
+/// The findings, one a line, and a sentence at the end.
+pub fn render(findings: &[Finding]) -> String {
+    let mut text = lines(findings);
     let count = |wanted| findings.iter().filter(|finding| finding.verdict == wanted).count();
     let _ = match (count(Verdict::Fail), count(Verdict::Warn)) {
         (0, 0) => writeln!(text, "\nThis machine is ready: run `ofc up`, or `ofc demo` to see it work."),

@@ -24,6 +24,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// On this machine alone, without encryption.
+    #[cfg(test)]
     pub(crate) fn local(port: u16, gateway: u16, metrics: Option<u16>) -> Self {
         Self { http: loopback(port), https: None, gateway, metrics }
     }

@@ -13,6 +13,7 @@ fn help_names_every_command_and_shows_examples() {
 fn every_command_has_help() {
     let place = Place::new();
     let commands = [
+        "init",
         "up",
         "down",
         "demo",
