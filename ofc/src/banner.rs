@@ -117,7 +117,18 @@ mod tests {
     #[test]
     fn where_repositories_are_elsewhere_it_says_where() {
         let text = text_of_foreign(&Record::sample(), Path::new(".ofc"), "https://github.com/", "340 ms");
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r#"
+
+        OpenFaaS Cloud is up (340 ms)
+
+          Functions  http://<owner>.localhost:8000/<function>
+          Git        https://github.com
+          Sign-in    http://auth.system.localhost:8000/
+          Gateway    http://127.0.0.1:8080   user admin; `ofc password` shows how to log in
+          Log        .ofc/ofc.log
+
+        Webhooks are awaited at http://system.localhost:8000
+        "#);
     }
 
     #[test]
