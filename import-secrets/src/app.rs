@@ -18,6 +18,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::names;
 use crate::problem::Problem;
+use crate::public::{Cached, Callers};
 use crate::record::Record;
 use crate::records::Records;
 
@@ -39,6 +40,9 @@ pub(crate) struct Parts {
     pub(crate) backend: Box<dyn Backend>,
     pub(crate) records: Records,
     pub(crate) import_timeout: Duration,
+    /// People who are being served.
+    pub(crate) callers: Callers,
+    pub(crate) certificate: Cached,
     /// This process, told apart from all others.
     pub(crate) instance: String,
 }
@@ -77,6 +81,8 @@ impl App {
             backend: config.backend,
             records: config.records,
             import_timeout: config.import_timeout,
+            callers: Callers::default(),
+            certificate: Cached::default(),
             instance: sdk::call::CallId::random().to_string(),
         }))
     }

@@ -99,7 +99,7 @@ mod tests {
     use sealed_secrets::KeyPair;
 
     fn pair(hours_ago: i64) -> KeyPair {
-        KeyPair::generate(Utc::now() - TimeDelta::hours(hours_ago), TimeDelta::days(3650).to_std().unwrap()).unwrap()
+        KeyPair::generate(Utc::now() - TimeDelta::hours(hours_ago), TimeDelta::days(3650)).unwrap()
     }
 
     #[test]

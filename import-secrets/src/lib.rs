@@ -8,14 +8,18 @@ mod config;
 mod gateway;
 mod import;
 mod keys;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod messages;
 mod names;
 mod opening;
 mod plan;
 mod problem;
 mod prune;
+mod public;
 mod record;
 mod records;
+mod recovery;
 mod trail;
 mod withdraw;
 
@@ -32,5 +36,6 @@ use config::Config;
 /// When the configuration is not usable: every missing and malformed value at once.
 pub fn router(env: &Env) -> Result<Router, ConfigError> {
     let app = App::new(Config::read(env)?);
-    Ok(Router::new().route("/", post(messages::receive)).with_state(app))
+    app.begin_recovery();
+    Ok(Router::new().route("/", post(messages::receive)).merge(public::routes()).with_state(app))
 }

@@ -2,6 +2,8 @@
 
 mod refusal;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

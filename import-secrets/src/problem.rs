@@ -23,6 +23,9 @@ pub(crate) enum Problem {
     /// The message makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It is not the caller's.
+    #[error("{0}")]
+    Forbidden(String),
     /// The file is not one of sealed secrets.
     #[error(transparent)]
     File(#[from] DocumentError),
@@ -72,6 +75,7 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::File(_) | Self::NotOpened(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(refusal) if refusal.is_conflict() => StatusCode::CONFLICT,
             Self::Backend(BackendError::Exists { .. }) => StatusCode::CONFLICT,
