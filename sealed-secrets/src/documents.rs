@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub use error::DocumentError;
-pub use put::put;
+pub use put::{put, put_all};
 pub use write::to_yaml;
 
 use meaning::Placed;

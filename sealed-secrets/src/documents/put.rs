@@ -1,6 +1,7 @@
 //! Editing a file without touching what is not meant.
 
 use super::error::DocumentError;
+use super::meaning::Placed;
 use super::pieces::{is_blank, is_marker};
 use super::{Limits, SealedSecret, parse, pieces, placed, write};
 
@@ -10,24 +11,30 @@ use super::{Limits, SealedSecret, parse, pieces, placed, write};
 /// # Errors
 /// When the file cannot be parsed, before or after. A document that [`parse`] would refuse is never written.
 pub fn put(existing: &str, document: &SealedSecret) -> Result<String, DocumentError> {
+    put_all(existing, std::slice::from_ref(document))
+}
+
+/// The same for several documents at once.
+///
+/// # Errors
+/// As [`put`]; then none is put.
+pub fn put_all(existing: &str, documents: &[SealedSecret]) -> Result<String, DocumentError> {
     let limits = Limits::default();
     let mut before = placed(existing, &limits)?;
-    let is_it = |other: &SealedSecret| (&other.namespace, &other.name) == (&document.namespace, &document.name);
-    let found = before.iter_mut().find(|placed| is_it(&placed.document));
-    let start = found.map(|placed| {
-        placed.document = document.clone();
-        placed.start
-    });
-    let mut expected: Vec<SealedSecret> = before.into_iter().map(|placed| placed.document).collect();
-    let text = match start {
-        Some(start) => replaced(existing, start, document),
-        None => {
-            expected.push(document.clone());
-            added(existing, document)
+    let mut fresh: Vec<&SealedSecret> = Vec::new();
+    for document in documents {
+        match before.iter_mut().find(|placed| is_same(&placed.document, document)) {
+            Some(placed) => placed.document = document.clone(),
+            None => fresh.push(document),
         }
-    };
+    }
+    let mut text = replaced(existing, &before, documents);
+    for document in &fresh {
+        add(&mut text, document);
+    }
     // YAML has more corners than an editor: what comes out is read again, and is exactly what was meant, or nothing.
-    if parse(&text, &limits)? != expected {
+    let expected = before.iter().map(|placed| &placed.document).chain(fresh);
+    if !parse(&text, &limits)?.iter().eq(expected) {
         return Err(DocumentError::whole(
             "the file cannot be edited without changing its other documents: write it anew",
         ));
@@ -35,22 +42,24 @@ pub fn put(existing: &str, document: &SealedSecret) -> Result<String, DocumentEr
     Ok(text)
 }
 
-fn added(existing: &str, document: &SealedSecret) -> String {
-    let mut text = existing.to_owned();
+fn is_same(one: &SealedSecret, other: &SealedSecret) -> bool {
+    (&one.namespace, &one.name) == (&other.namespace, &other.name)
+}
+
+fn add(text: &mut String, document: &SealedSecret) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
     text.push_str(&write::to_yaml(document));
-    text
 }
 
-fn replaced(existing: &str, start: usize, document: &SealedSecret) -> String {
+fn replaced(existing: &str, all: &[Placed], documents: &[SealedSecret]) -> String {
     let mut text = String::with_capacity(existing.len());
     for piece in pieces::of(existing) {
-        if piece.start == start {
-            push_replaced(&mut text, piece.text, document);
-        } else {
-            text.push_str(piece.text);
+        let own = all.iter().find(|placed| placed.start == piece.start).map(|placed| &placed.document);
+        match own.filter(|own| documents.iter().any(|document| is_same(document, own))) {
+            Some(document) => push_replaced(&mut text, piece.text, document),
+            None => text.push_str(piece.text),
         }
     }
     text

@@ -252,6 +252,22 @@ fn nothing_is_put_into_a_file_that_is_not_understood_nor_what_would_not_be_read(
     assert!(put(KUBESEAL, &empty).unwrap_err().message.contains("no values"));
 }
 
+#[test]
+fn several_are_put_at_once_or_none() {
+    let text = put(KUBESEAL, &secret("alice-mail")).unwrap() + "# end\n";
+    let mut changed = [secret("alice-x"), secret("alice-mail"), secret("alice-db")];
+    for document in &mut changed {
+        document.set_fingerprint("ab12");
+    }
+    let after = put_all(&text, &changed).unwrap();
+    let [x, mail, db] = changed.each_ref().map(to_yaml);
+    assert_eq!(after, format!("{db}{mail}# end\n{x}"));
+    changed[0].name = "Bad".to_owned();
+    assert!(put_all(&text, &changed).is_err());
+    let twice = put_all("", &[secret("alice-x"), secret("alice-x")]);
+    assert!(twice.unwrap_err().message.contains("there already"));
+}
+
 fn document() -> impl Strategy<Value = SealedSecret> {
     let texts = || proptest::collection::btree_map("[a-z./]{1,12}", any::<String>(), 0..3);
     let values =
@@ -270,6 +286,8 @@ fn document() -> impl Strategy<Value = SealedSecret> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn whatever_is_written_reads_back(document in document()) {
         let text = to_yaml(&document);
@@ -278,10 +296,8 @@ proptest! {
 
     #[test]
     fn putting_touches_one_document(all in proptest::collection::vec(document(), 1..5), which in any::<prop::sample::Index>()) {
-        let mut text = String::new();
-        for document in &all {
-            text = put(&text, document).unwrap();
-        }
+        let distinct: BTreeMap<String, SealedSecret> = all.into_iter().map(|one| (one.name.clone(), one)).collect();
+        let text = put_all("", &distinct.into_values().collect::<Vec<_>>()).unwrap();
         let before = read(&text).unwrap();
         let at = which.index(before.len());
         let mut changed = before[at].clone();
