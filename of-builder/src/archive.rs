@@ -5,6 +5,7 @@
 //! a stranger becomes a path of this machine.
 
 mod extensions;
+mod fingerprint;
 mod kind;
 mod links;
 mod path;
@@ -15,17 +16,25 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use tar::{Archive, Entry};
 
 use kind::Kind;
 use path::Place;
 
+use crate::secrets::MAX_FILE_BYTES as MAX_SECRETS_BYTES;
+
+pub(crate) use fingerprint::fingerprint;
+
 /// The entry that says what to build.
 pub(crate) const CONFIG: &str = "com.openfaas.docker.config";
-const SECRETS: &str = "com.openfaas.secrets";
+/// The entry with sealed build secrets; it may be anywhere in the archive.
+pub(crate) const SECRETS: &str = "com.openfaas.secrets";
 const DOCKERFILE: &str = "Dockerfile";
 const MAX_CONFIG_BYTES: u64 = 256 * 1024;
+/// A tar is made of blocks of so many bytes.
+const BLOCK: u64 = 512;
 /// In a longer one no line is looked for.
 const MAX_DOCKERFILE_BYTES: u64 = 256 * 1024;
 
@@ -70,9 +79,11 @@ pub(crate) enum ArchiveError {
     Missing(&'static str),
     #[error("com.openfaas.docker.config is larger than {MAX_CONFIG_BYTES} bytes")]
     ConfigTooLarge,
-    #[error("sealed build secrets (com.openfaas.secrets) are not supported by this builder yet")]
-    Secrets,
-    #[error("the archive holds {0}; only com.openfaas.docker.config and context/ are expected at the top")]
+    #[error("com.openfaas.secrets is larger than {MAX_SECRETS_BYTES} bytes")]
+    SecretsTooLarge,
+    #[error(
+        "the archive holds {0}; only com.openfaas.docker.config, com.openfaas.secrets and context/ are expected at the top"
+    )]
     Unexpected(String),
 }
 
@@ -86,6 +97,16 @@ pub(crate) struct Contents {
     pub(crate) config: Vec<u8>,
     /// The text of its Dockerfile; empty where that is unusually long.
     pub(crate) dockerfile: Vec<u8>,
+    /// Its `com.openfaas.secrets`, where it has one.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// Sealed build secrets, and where they lie in the archive.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) text: Vec<u8>,
+    /// From the entry's header to the next entry's.
+    pub(crate) place: Range<u64>,
 }
 
 /// Checks the whole archive.
@@ -93,8 +114,16 @@ pub(crate) fn inspect(file: &File, limits: &Limits) -> Result<Contents, ArchiveE
     refuse_compressed(file)?;
     extensions::check(file)?;
     let length = file.metadata().map_err(ArchiveError::Unreadable)?.len();
-    let mut survey =
-        Survey { limits, length, entries: 0, bytes: 0, config: None, dockerfile: Vec::new(), tree: Tree::new() };
+    let mut survey = Survey {
+        limits,
+        length,
+        entries: 0,
+        bytes: 0,
+        config: None,
+        dockerfile: Vec::new(),
+        sealed: None,
+        tree: Tree::new(),
+    };
     let mut archive = open(file)?;
     for entry in archive.entries_with_seek().map_err(ArchiveError::Unreadable)? {
         survey.add(&mut entry.map_err(ArchiveError::Unreadable)?)?;
@@ -128,6 +157,7 @@ struct Survey<'a> {
     bytes: u64,
     config: Option<Vec<u8>>,
     dockerfile: Vec<u8>,
+    sealed: Option<Sealed>,
     tree: Tree,
 }
 
@@ -138,6 +168,7 @@ impl Survey<'_> {
         let kind = kind::of(entry, &place)?;
         match place {
             Place::Config => self.take_config(entry, kind),
+            Place::Secrets => self.take_secrets(entry, kind),
             Place::Root if kind == Kind::Folder => Ok(()),
             Place::Root => Err(ArchiveError::NotAFolder("context".to_owned())),
             Place::Context(path) => {
@@ -181,6 +212,24 @@ impl Survey<'_> {
         Ok(())
     }
 
+    fn take_secrets<R: Read>(&mut self, entry: &mut Entry<'_, R>, kind: Kind) -> Result<(), ArchiveError> {
+        if kind != Kind::File {
+            return Err(ArchiveError::Kind(SECRETS.to_owned(), "not a file"));
+        }
+        if self.sealed.is_some() {
+            return Err(ArchiveError::Duplicate(SECRETS.to_owned()));
+        }
+        if entry.size() > MAX_SECRETS_BYTES {
+            return Err(ArchiveError::SecretsTooLarge);
+        }
+        let end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK);
+        let place = entry.raw_header_position()..end;
+        let mut text = Vec::new();
+        entry.read_to_end(&mut text).map_err(ArchiveError::Unreadable)?;
+        self.sealed = Some(Sealed { text, place });
+        Ok(())
+    }
+
     fn remember(&mut self, path: String, kind: Kind) -> Result<(), ArchiveError> {
         match self.tree.get(&path) {
             // Harmless, and some writers do it for every file they add.
@@ -197,7 +246,7 @@ impl Survey<'_> {
         links::check(&self.tree)?;
         let config = self.config.ok_or(ArchiveError::Missing(CONFIG))?;
         match self.tree.get(DOCKERFILE) {
-            Some(Kind::File) => Ok(Contents { config, dockerfile: self.dockerfile }),
+            Some(Kind::File) => Ok(Contents { config, dockerfile: self.dockerfile, sealed: self.sealed }),
             _ => Err(ArchiveError::Missing("context/Dockerfile")),
         }
     }

@@ -9,8 +9,10 @@ use secrecy::SecretString;
 use crate::archive::Limits;
 use crate::build_args::BuildArgs;
 use crate::registry::Registry;
+use crate::secrets::BuilderKey;
 
 const MIB: u64 = 1024 * 1024;
+const KEY_SECRET: &str = "builder-private-key";
 
 /// The builder's configuration.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub struct Config {
     pub docker_host: String,
     /// Secret `payload-secret`: the key of `X-Build-Signature`.
     pub payload_secret: SecretString,
+    /// Secret `builder-private-key`: opens sealed build secrets; without it an archive that has some is refused.
+    pub key: Option<BuilderKey>,
     /// `max_inflight`: builds at the same time, 4 unless set; one more is answered with 429.
     pub max_inflight: usize,
     /// `build_timeout`: how long one build and its push may take, 15m unless set.
@@ -48,6 +52,7 @@ impl Config {
         let r = env.reader();
         let docker_host = docker_host(&r);
         let payload_secret = r.secret("payload-secret");
+        let key = builder_key(&r);
         let max_inflight = at_least_one(&r, "max_inflight", 4);
         let build_timeout = r.duration_or("build_timeout", Duration::from_secs(15 * 60));
         let receive_timeout = r.duration_or("receive_timeout", Duration::from_secs(120));
@@ -60,6 +65,7 @@ impl Config {
         Ok(Self {
             docker_host: docker_host?,
             payload_secret: payload_secret?,
+            key: key?,
             max_inflight: max_inflight?,
             build_timeout: build_timeout?,
             receive_timeout: receive_timeout?,
@@ -79,6 +85,11 @@ fn docker_host(r: &Reader<'_>) -> Result<String, Invalid> {
     } else {
         Err(r.invalid("docker_host", format!("'{host}' must begin with unix://, tcp:// or http://")))
     }
+}
+
+fn builder_key(r: &Reader<'_>) -> Result<Option<BuilderKey>, Invalid> {
+    let key = r.optional_secret(KEY_SECRET).map(|text| BuilderKey::parse(&text));
+    key.transpose().map_err(|error| r.invalid(KEY_SECRET, error.to_string()))
 }
 
 fn at_least_one(r: &Reader<'_>, name: &str, default: usize) -> Result<usize, Invalid> {
@@ -108,7 +119,7 @@ mod tests {
         assert_eq!(config.max_inflight, 4);
         assert_eq!(config.build_timeout, Duration::from_secs(900));
         assert_eq!(config.docker_host, "unix:///run/docker.sock");
-        assert!(config.registry.is_none());
+        assert!(config.registry.is_none() && config.key.is_none());
     }
 
     #[test]

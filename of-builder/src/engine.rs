@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,19 +11,20 @@ use bollard::auth::DockerCredentials;
 use bollard::errors::Error as DockerError;
 use bollard::models::{BuildInfo, PushImageInfo};
 use bollard::query_parameters::{
-    BuildImageOptions, BuildImageOptionsBuilder, BuilderVersion, ListImagesOptionsBuilder, PushImageOptionsBuilder,
-    RemoveImageOptions,
+    BuildImageOptions, BuildImageOptionsBuilder, ListImagesOptionsBuilder, PushImageOptionsBuilder, RemoveImageOptions,
 };
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use bytes::Bytes;
 use futures_util::Stream;
-use http::HeaderValue;
+use http::{HeaderValue, Method, Uri};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::image_name::ImageName;
 use crate::leftovers::Made;
 use crate::order::Order;
+use crate::secrets::BuildSecrets;
+use crate::session::{Session, SessionError};
 
 /// Asking the engine who it is takes milliseconds; one that takes longer than this is not there.
 const GREETING_TIME: Duration = Duration::from_secs(5);
@@ -51,6 +53,7 @@ pub(crate) struct Engine {
 /// An engine that has just answered.
 pub(crate) struct LiveEngine {
     docker: Docker,
+    host: String,
     /// What it builds for, such as `linux/amd64`.
     pub(crate) platform: String,
 }
@@ -67,7 +70,7 @@ impl Engine {
             let docker = self.connect()?.negotiate_version().await?;
             let version = docker.version().await?;
             let platform = format!("{}/{}", version.os.unwrap_or_default(), version.arch.unwrap_or_default());
-            Ok(LiveEngine { docker, platform })
+            Ok(LiveEngine { docker, host: self.host.clone(), platform })
         };
         match tokio::time::timeout(GREETING_TIME, greeting).await {
             Ok(answer) => answer.map_err(|source| EngineError::Silent { host: self.host.clone(), source }),
@@ -81,21 +84,30 @@ impl Engine {
             Some(path) => Docker::connect_with_socket(path, seconds, API_DEFAULT_VERSION)?,
             None => Docker::connect_with_http(&self.host, seconds, API_DEFAULT_VERSION)?,
         };
-        Ok(docker.with_request_modifier(url_safe_credentials))
+        Ok(docker.with_request_modifier(|request| url_safe_credentials(with_buildkit(request))))
     }
 }
 
 impl LiveEngine {
+    /// Opens the session of one build.
+    pub(crate) async fn session(&self, secrets: Arc<BuildSecrets>) -> Result<Session, SessionError> {
+        match tokio::time::timeout(GREETING_TIME, Session::open(&self.host, secrets)).await {
+            Ok(session) => session,
+            Err(late) => Err(SessionError::Connect(late.into())),
+        }
+    }
+
     /// Builds a context with the engine's BuildKit. Dropping the stream cancels the build.
     pub(crate) fn build(
         &self,
         order: &Order,
         upload: Option<&str>,
+        session: &Session,
         context: mpsc::Receiver<io::Result<Bytes>>,
     ) -> impl Stream<Item = Result<BuildInfo, DockerError>> + '_ {
         // No registry credentials go along: a Dockerfile's FROM must not reach what only the platform may read.
         let body = bollard::body_try_stream(ReceiverStream::new(context));
-        self.docker.build_image(options(order, upload), None, Some(body))
+        self.docker.build_image(options(order, upload, session), None, Some(body))
     }
 
     /// The id of the image of this name, if it was made from this upload. Whatever else the engine says is a
@@ -140,10 +152,10 @@ impl LiveEngine {
 
 /// Steps run on the default bridge. `networkmode` stays unset and no entitlement is asked for, so neither the host's
 /// network nor privileged steps can be had by a Dockerfile.
-fn options(order: &Order, upload: Option<&str>) -> BuildImageOptions {
+fn options(order: &Order, upload: Option<&str>, session: &Session) -> BuildImageOptions {
     let mut labels = HashMap::from([LABEL]);
     labels.extend(upload.map(|upload| (UPLOAD_LABEL, upload)));
-    BuildImageOptionsBuilder::default()
+    let options = BuildImageOptionsBuilder::default()
         .dockerfile("Dockerfile")
         .t(&order.image.to_string())
         .nocache(order.no_cache)
@@ -151,9 +163,22 @@ fn options(order: &Order, upload: Option<&str>) -> BuildImageOptions {
         .forcerm(true)
         .buildargs(&order.build_args)
         .labels(&labels)
-        .version(BuilderVersion::BuilderBuildKit)
-        .session(&uuid::Uuid::new_v4().to_string())
-        .build()
+        .session(session.id());
+    if session.has_secrets() { options.extrahosts(&order.steps_host).build() } else { options.build() }
+}
+
+/// Has builds made by BuildKit. If that is said in the options, the client library opens a session of its own under the
+/// same id, which knows no secrets; so it is said here, when the request is made already.
+fn with_buildkit(mut request: BollardRequest) -> BollardRequest {
+    let query = request.uri().query().filter(|_| request.method() == Method::POST && request.uri().path() == "/build");
+    let Some(query) = query else { return request };
+    let pairs: Vec<&str> = query.split('&').map(|pair| if pair == "version=1" { "version=2" } else { pair }).collect();
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = format!("/build?{}", pairs.join("&")).parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// The client library encodes credentials with the standard base64 alphabet, the engine reads the URL-safe one and

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::errors::Error as DockerError;
@@ -17,6 +18,8 @@ use crate::leftovers;
 use crate::order::Order;
 use crate::registry::Registry;
 use crate::report::Report;
+use crate::secrets::{BuildSecrets, Mask};
+use crate::session::Session;
 use crate::transcript::{FailedStep, Transcript};
 use crate::verdict;
 
@@ -31,6 +34,10 @@ pub(crate) struct Job {
     pub(crate) archive: File,
     /// The text of its Dockerfile.
     pub(crate) dockerfile: Vec<u8>,
+    /// What its steps may mount.
+    pub(crate) secrets: Arc<BuildSecrets>,
+    /// Hides them in all that is told of the build.
+    pub(crate) mask: Arc<Mask>,
     pub(crate) order: Order,
     /// The upload's digest, where an image that was made from the same upload may be taken instead of a build.
     pub(crate) upload: Option<String>,
@@ -55,7 +62,8 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
     let kept_here = job.upload.is_some();
     let (time, stopping) = (job.time, job.stopping.clone());
     let place = job.place;
-    let source = Source { archive: job.archive, dockerfile: job.dockerfile };
+    let source =
+        Source { archive: job.archive, dockerfile: job.dockerfile, secrets: job.secrets, mask: Arc::clone(&job.mask) };
     let build = build(source, job.order, job.upload, &job.engine, job.registry, &reports);
     let last = tokio::select! {
         last = tokio::time::timeout(time, build) => last.unwrap_or_else(|_| verdict::too_slow(time)),
@@ -82,6 +90,8 @@ async fn run(job: Job, reports: mpsc::Sender<Report>) {
 struct Source {
     archive: File,
     dockerfile: Vec<u8>,
+    secrets: Arc<BuildSecrets>,
+    mask: Arc<Mask>,
 }
 
 async fn build(
@@ -92,7 +102,7 @@ async fn build(
     registry: Option<Registry>,
     reports: &mpsc::Sender<Report>,
 ) -> Report {
-    let mut log = Log { reports, transcript: Transcript::new() };
+    let mut log = Log { reports, transcript: Transcript::new(Arc::clone(&source.mask)) };
     let made_before = engine.made_before(&order, upload.as_deref()).await;
     let reused = made_before.is_some();
     let image_id = match made_before {
@@ -101,12 +111,16 @@ async fn build(
             image_id
         }
         None => {
-            let built = run_steps(source.archive, &order, upload.as_deref(), engine, &mut log).await;
+            let session = match engine.session(source.secrets).await {
+                Ok(session) => session,
+                Err(error) => return verdict::of_session(&error),
+            };
+            let built = run_steps(source.archive, &order, upload.as_deref(), engine, &session, &mut log).await;
             log.send_rest().await;
             match built {
                 Ok(Some(image_id)) => image_id,
                 Ok(None) => return verdict::no_result(),
-                Err(error) => return explain(&error, log.transcript.failed(), &source.dockerfile),
+                Err(error) => return explain(&error, log.transcript.failed(), &source.dockerfile, &source.mask),
             }
         }
     };
@@ -118,8 +132,8 @@ async fn build(
 }
 
 /// Why the build failed, and in which line.
-fn explain(error: &DockerError, step: Option<&FailedStep>, dockerfile: &[u8]) -> Report {
-    let report = verdict::of_build(error, step);
+fn explain(error: &DockerError, step: Option<&FailedStep>, dockerfile: &[u8], mask: &Mask) -> Report {
+    let report = verdict::of_build(error, step, mask);
     if report.retry {
         return report;
     }
@@ -133,9 +147,10 @@ async fn run_steps(
     order: &Order,
     upload: Option<&str>,
     engine: &LiveEngine,
+    session: &Session,
     log: &mut Log<'_>,
 ) -> Result<Option<String>, DockerError> {
-    let mut events = pin!(engine.build(order, upload, repack::context(archive)));
+    let mut events = pin!(engine.build(order, upload, session, repack::context(archive)));
     let mut image_id = None;
     loop {
         let event = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {

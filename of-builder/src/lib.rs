@@ -15,6 +15,8 @@ mod refusal;
 mod registry;
 mod report;
 mod routes;
+mod secrets;
+mod session;
 mod signature;
 mod spool;
 mod text;
@@ -33,6 +35,7 @@ pub use config::Config;
 pub use image_name::{ImageName, InvalidImageName};
 pub use registry::Registry;
 pub use report::{Report, Status};
+pub use secrets::{BuilderKey, InvalidBuilderKey};
 
 /// How long requests may take to end once the builds are cancelled.
 const DRAIN_TIME: Duration = Duration::from_secs(15);

@@ -28,6 +28,8 @@ struct Wire {
 pub(crate) struct Order {
     pub(crate) image: ImageName,
     pub(crate) build_args: HashMap<String, String>,
+    /// What makes a step that may have used secrets another one than everybody else's.
+    pub(crate) steps_host: String,
     pub(crate) platforms: Vec<String>,
     pub(crate) push: bool,
     /// Nothing that an earlier build left behind is used: no image, no cached step.
@@ -61,6 +63,7 @@ impl Order {
         build_args.insert(cache_scope::ARGUMENT.to_owned(), cache_scope::of(&image, &config.payload_secret));
         Ok(Self {
             build_args,
+            steps_host: cache_scope::host(&image, &config.payload_secret),
             platforms: wire.platforms.unwrap_or_default(),
             push: config.registry.is_some() && !wire.skip_push,
             no_cache: wire.no_cache,

@@ -9,6 +9,7 @@ use crate::archive::ArchiveError;
 use crate::engine::EngineError;
 use crate::order::OrderError;
 use crate::report::Report;
+use crate::secrets::SealedError;
 use crate::signature::SignatureError;
 use crate::spool::SpoolError;
 
@@ -24,6 +25,8 @@ pub(crate) enum Refusal {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error(transparent)]
+    Sealed(#[from] SealedError),
+    #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -33,6 +36,10 @@ pub(crate) enum Refusal {
     Stopping,
     #[error("the archive could not be looked through")]
     Inspection(#[source] tokio::task::JoinError),
+    #[error("the archive could not be read again")]
+    Reread(#[source] std::io::Error),
+    #[error("the build secrets are more than can be kept out of the log")]
+    Mask,
 }
 
 impl Refusal {
@@ -41,26 +48,28 @@ impl Refusal {
             Refusal::Signature(SignatureError::Missing | SignatureError::Malformed) => StatusCode::UNAUTHORIZED,
             Refusal::Signature(SignatureError::Wrong) => StatusCode::FORBIDDEN,
             Refusal::Spool(SpoolError::TooLarge(_))
-            | Refusal::Archive(ArchiveError::TooLarge(_) | ArchiveError::TooManyEntries(_)) => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
+            | Refusal::Archive(
+                ArchiveError::TooLarge(_) | ArchiveError::TooManyEntries(_) | ArchiveError::SecretsTooLarge,
+            ) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Spool(SpoolError::TooSlow(_)) => StatusCode::REQUEST_TIMEOUT,
             Refusal::Spool(SpoolError::Disk(_)) => StatusCode::INSUFFICIENT_STORAGE,
             Refusal::Archive(ArchiveError::Compressed(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Archive(ArchiveError::Secrets) => StatusCode::NOT_IMPLEMENTED,
-            Refusal::Spool(SpoolError::BrokenOff(_)) | Refusal::Archive(_) | Refusal::Order(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Refusal::Spool(SpoolError::BrokenOff(_))
+            | Refusal::Archive(_)
+            | Refusal::Sealed(_)
+            | Refusal::Mask
+            | Refusal::Order(_) => StatusCode::BAD_REQUEST,
             Refusal::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Engine(_) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Signature(SignatureError::Key) | Refusal::Inspection(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::Signature(SignatureError::Key) | Refusal::Inspection(_) | Refusal::Reread(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
     /// A later attempt with the same body may succeed.
     fn is_passing(&self) -> bool {
-        let status = self.status();
-        status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED || matches!(self, Refusal::Busy(_))
+        self.status().is_server_error() || matches!(self, Refusal::Busy(_))
     }
 
     /// The client may still be sending, and will not look at the answer before it has sent all.

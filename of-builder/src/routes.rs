@@ -1,5 +1,6 @@
 //! The Function Builder API.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use axum::body::{Body, BodyDataStream};
@@ -16,13 +17,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::archive;
+use crate::archive::{self, Contents};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::job::{self, Job};
 use crate::order::Order;
 use crate::refusal::Refusal;
 use crate::report::{Report, Status};
+use crate::secrets::{BuildSecrets, Mask};
 use crate::signature::{Claimed, Running};
 use crate::spool::{self, Spool};
 
@@ -69,10 +71,15 @@ async fn ready(State(builder): State<Arc<Builder>>) -> Response {
     }
 }
 
-/// There is a key to publish only once build secrets can be opened.
-async fn public_key() -> Response {
-    let sentence = "sealed build secrets are not supported by this builder yet, so it has no public key\n";
-    (StatusCode::NOT_IMPLEMENTED, sentence).into_response()
+async fn public_key(State(builder): State<Arc<Builder>>) -> Response {
+    match &builder.config.key {
+        Some(key) => Json(key.answer()).into_response(),
+        None => {
+            let sentence =
+                "this builder opens no sealed build secrets: its operator has given it no builder-private-key\n";
+            (StatusCode::NOT_IMPLEMENTED, sentence).into_response()
+        }
+    }
 }
 
 async fn build(State(builder): State<Arc<Builder>>, headers: HeaderMap, body: Body) -> Response {
@@ -118,12 +125,34 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     let (contents, archive) = inspection.await.map_err(Refusal::Inspection)?;
     let contents = contents?;
     let order = Order::parse(&contents.config, config)?;
+    let secrets = BuildSecrets::open(contents.sealed.as_ref().map(|sealed| &sealed.text[..]), config.key.as_ref())?;
+    let mask = Arc::new(Mask::new(&secrets).map_err(|_| Refusal::Mask)?);
     let engine = builder.engine.greet().await?;
     order.check_platforms(&engine.platform)?;
     let (registry, time, stopping) = (config.registry.clone(), config.build_timeout, builder.stopping.clone());
-    let upload = config.reuse_images.then_some(upload);
-    let dockerfile = contents.dockerfile;
-    Ok(Job { archive, dockerfile, order, upload, engine, registry, time, stopping, place })
+    let (upload, archive) = match config.reuse_images {
+        true => {
+            known_by(archive, &contents, &secrets, upload).await.map(|(upload, archive)| (Some(upload), archive))?
+        }
+        false => (None, archive),
+    };
+    let (dockerfile, secrets) = (contents.dockerfile, Arc::new(secrets));
+    Ok(Job { archive, dockerfile, secrets, mask, order, upload, engine, registry, time, stopping, place })
+}
+
+/// What the upload is known by: the digest of all its bytes, or of those that are the same when its secrets are sealed
+/// again.
+async fn known_by(
+    archive: File,
+    contents: &Contents,
+    secrets: &BuildSecrets,
+    digest: String,
+) -> Result<(String, File), Refusal> {
+    let Some(place) = contents.sealed.as_ref().map(|sealed| sealed.place.clone()) else { return Ok((digest, archive)) };
+    let ids: Vec<String> = secrets.ids().map(str::to_owned).collect();
+    let reading = tokio::task::spawn_blocking(move || (archive::fingerprint(&archive, &place, &ids), archive));
+    let (digest, archive) = reading.await.map_err(Refusal::Inspection)?;
+    Ok((digest.map_err(Refusal::Reread)?, archive))
 }
 
 fn wants_lines(headers: &HeaderMap) -> bool {

@@ -1,10 +1,12 @@
 //! Turns BuildKit's events into a log for people: a step's name, below it its output, and how it ended.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bollard::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
 
 use crate::log_budget::LogBudget;
+use crate::secrets::Mask;
 use crate::text::{self, Lines};
 
 /// Shorter steps are not worth a line about their time.
@@ -22,6 +24,7 @@ pub(crate) struct Transcript {
     current: String,
     budget: LogBudget,
     failed: Option<FailedStep>,
+    mask: Arc<Mask>,
 }
 
 struct Step {
@@ -40,8 +43,9 @@ pub(crate) struct FailedStep {
 }
 
 impl Transcript {
-    pub(crate) fn new() -> Self {
-        Self { steps: HashMap::new(), current: String::new(), budget: LogBudget::new(), failed: None }
+    /// A log in which what `mask` knows is hidden.
+    pub(crate) fn new(mask: Arc<Mask>) -> Self {
+        Self { steps: HashMap::new(), current: String::new(), budget: LogBudget::new(), failed: None, mask }
     }
 
     /// The lines that an event adds.
@@ -78,7 +82,7 @@ impl Transcript {
     }
 
     fn start(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
-        let step = self.steps.entry(vertex.digest.clone()).or_insert_with(|| Step::new(&vertex.name));
+        let step = self.steps.entry(vertex.digest.clone()).or_insert_with(|| Step::new(&vertex.name, &self.mask));
         let begun = vertex.started.is_some() || vertex.cached;
         if begun && !step.announced && !step.is_internal() {
             step.announced = true;
@@ -88,7 +92,7 @@ impl Transcript {
     }
 
     fn output(&mut self, log: &VertexLog, lines: &mut Vec<String>) {
-        let step = self.steps.entry(log.vertex.clone()).or_insert_with(|| Step::new("output"));
+        let step = self.steps.entry(log.vertex.clone()).or_insert_with(|| Step::new("output", &self.mask));
         let whole = step.output[usize::from(log.stream == STDERR)].push(&log.msg);
         self.show(&log.vertex, whole, lines);
     }
@@ -106,7 +110,7 @@ impl Transcript {
         }
         // When one step fails the others are cancelled, and say so.
         if !vertex.error.is_empty() && !vertex.error.contains("context canceled") && self.failed.is_none() {
-            let failed = FailedStep::new(&step.name, &vertex.error);
+            let failed = FailedStep::new(&step.name, &vertex.error, &self.mask);
             rest.push(format!("error: {}", failed.message));
             self.failed = Some(failed);
         }
@@ -130,14 +134,19 @@ impl Transcript {
 }
 
 impl Step {
-    fn new(name: &str) -> Self {
-        let name = text::clean(name.replace('\n', " ").as_bytes()).chars().take(MAX_NAME_CHARS).collect();
-        Self { name, announced: false, done: false, output: Default::default() }
+    fn new(name: &str, mask: &Arc<Mask>) -> Self {
+        let name = text::clean(name.replace('\n', " ").as_bytes(), mask).chars().take(MAX_NAME_CHARS).collect();
+        Self {
+            name,
+            announced: false,
+            done: false,
+            output: [Lines::new(Arc::clone(mask)), Lines::new(Arc::clone(mask))],
+        }
     }
 
-    /// The last lines, where they had no line feed.
+    /// The lines that are left when the step is over.
     fn unfinished(&mut self) -> Vec<String> {
-        self.output.iter_mut().filter_map(Lines::finish).collect()
+        self.output.iter_mut().flat_map(Lines::finish).collect()
     }
 
     /// BuildKit's own errands are of no interest unless they fail.
@@ -147,8 +156,8 @@ impl Step {
 }
 
 impl FailedStep {
-    pub(crate) fn new(name: &str, message: &str) -> Self {
-        Self { name: name.to_owned(), message: text::clean(message.as_bytes()) }
+    pub(crate) fn new(name: &str, message: &str, mask: &Mask) -> Self {
+        Self { name: name.to_owned(), message: text::clean(message.as_bytes(), mask) }
     }
 
     /// The step's name, on one line.

@@ -7,6 +7,8 @@ use bollard::errors::Error as DockerError;
 use crate::image_name::ImageName;
 use crate::registry::CredentialsError;
 use crate::report::Report;
+use crate::secrets::Mask;
+use crate::session::SessionError;
 use crate::text;
 use crate::transcript::FailedStep;
 
@@ -30,20 +32,21 @@ const DISK_FULL: &str = "the container engine's disk is full";
 const CANCELLED: &str = "the container engine cancelled the build";
 const STOPPED: &str = "the container engine stopped during the build";
 
-pub(crate) fn of_build(error: &DockerError, step: Option<&FailedStep>) -> Report {
+/// `mask` hides what the engine may quote.
+pub(crate) fn of_build(error: &DockerError, step: Option<&FailedStep>, mask: &Mask) -> Report {
     match error {
-        DockerError::DockerStreamError { error } => of_build_message(error, step),
+        DockerError::DockerStreamError { error } => of_build_message(error, step, mask),
         DockerError::DockerResponseServerError { status_code: 400..=499, message } => {
-            Report::failed(text::clean(message.as_bytes()))
+            Report::failed(text::clean(message.as_bytes(), mask))
         }
         error => {
-            tracing::error!(cause = sdk::failure::chain(error), "the container engine broke off a build");
+            tracing::error!(cause = mask.hide(&sdk::failure::chain(error)), "the container engine broke off a build");
             Report::unavailable("the container engine broke off the build: is it still running?")
         }
     }
 }
 
-fn of_build_message(message: &str, step: Option<&FailedStep>) -> Report {
+fn of_build_message(message: &str, step: Option<&FailedStep>, mask: &Mask) -> Report {
     // First, as the engine's message quotes the step's command, which is a stranger's text.
     if let Some(step) = step.filter(|step| step.exit_code().is_some()) {
         return Report::failed(step.sentence());
@@ -53,7 +56,7 @@ fn of_build_message(message: &str, step: Option<&FailedStep>) -> Report {
     }
     match step {
         Some(step) => Report::failed(step.sentence()),
-        None => Report::failed(text::clean(message.as_bytes())),
+        None => Report::failed(text::clean(message.as_bytes(), mask)),
     }
 }
 
@@ -88,8 +91,8 @@ fn is_file_operation(part: &str) -> bool {
 pub(crate) fn of_push(image: &ImageName, error: &DockerError) -> Report {
     tracing::error!(%image, cause = sdk::failure::chain(error), "an image was not pushed");
     let why = match error {
-        DockerError::DockerStreamError { error } => text::clean(error.as_bytes()),
-        DockerError::DockerResponseServerError { message, .. } => text::clean(message.as_bytes()),
+        DockerError::DockerStreamError { error } => text::clean(error.as_bytes(), &Mask::default()),
+        DockerError::DockerResponseServerError { message, .. } => text::clean(message.as_bytes(), &Mask::default()),
         _ => "the container engine broke off".to_owned(),
     };
     Report::unavailable(format!("the image was built but could not be pushed as {image}: {why}"))
@@ -98,6 +101,11 @@ pub(crate) fn of_push(image: &ImageName, error: &DockerError) -> Report {
 pub(crate) fn of_credentials(error: &CredentialsError) -> Report {
     tracing::error!(cause = sdk::failure::chain(error), "the registry credentials are not usable");
     Report::unavailable("the image was built but could not be pushed: the registry credentials are not usable")
+}
+
+pub(crate) fn of_session(error: &SessionError) -> Report {
+    tracing::error!(cause = sdk::failure::chain(error), "no session was opened for a build");
+    Report::unavailable("the container engine opens no session for the build: is it still running?")
 }
 
 pub(crate) fn no_result() -> Report {
@@ -120,6 +128,10 @@ pub(crate) fn stopping() -> Report {
 mod tests {
     use super::*;
 
+    fn of_build(error: &DockerError, step: Option<&FailedStep>) -> Report {
+        super::of_build(error, step, &Mask::default())
+    }
+
     fn stream(error: &str) -> DockerError {
         DockerError::DockerStreamError { error: error.to_owned() }
     }
@@ -134,7 +146,7 @@ mod tests {
     #[test]
     fn a_step_cannot_pass_for_the_engines_trouble() {
         let message = "executor failed running [/bin/sh -c echo no space left on device; exit 1]: exit code: 1";
-        let step = FailedStep::new("[2/2] RUN x", message);
+        let step = FailedStep::new("[2/2] RUN x", message, &Mask::default());
         let report = of_build(&stream(message), Some(&step));
         assert!(!report.retry);
         insta::assert_snapshot!(report.error, @"[2/2] RUN x failed with exit code 1");
@@ -160,7 +172,7 @@ mod tests {
             "failed to solve with frontend gateway.v0: write /x: no space left on device",
             "failed to load cache key: invalid response status 500 a: write /x: no space left on device",
         ] {
-            for step in [None, Some(FailedStep::new("[2/2] COPY x /", message))] {
+            for step in [None, Some(FailedStep::new("[2/2] COPY x /", message, &Mask::default()))] {
                 assert!(!of_build(&stream(message), step.as_ref()).retry, "{message}");
             }
         }

@@ -12,6 +12,8 @@ const MAX_DEPTH: usize = 64;
 pub(super) enum Place {
     /// `com.openfaas.docker.config`.
     Config,
+    /// `com.openfaas.secrets`.
+    Secrets,
     /// `context` itself.
     Root,
     /// Below `context/`, by its path there.
@@ -22,6 +24,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Config => f.write_str(CONFIG),
+            Place::Secrets => f.write_str(SECRETS),
             Place::Root => f.write_str("context"),
             Place::Context(path) => write!(f, "context/{path}"),
         }
@@ -53,7 +56,7 @@ pub(super) fn place(name: &[u8], max_bytes: usize) -> Result<Place, ArchiveError
         ["context"] => Ok(Place::Root),
         ["context", below @ ..] => Ok(Place::Context(below.join("/"))),
         [CONFIG] => Ok(Place::Config),
-        [SECRETS] => Err(ArchiveError::Secrets),
+        [SECRETS] => Ok(Place::Secrets),
         _ => Err(ArchiveError::Unexpected(shown())),
     }
 }

@@ -62,7 +62,7 @@ fn paths_that_lead_away_are_refused() {
         (b"../context/x", "upwards"),
         (b"context/a\x07b", "control character"),
         (b"context/\xff", "not UTF-8"),
-        (b"etc/passwd", "only com.openfaas.docker.config and context/"),
+        (b"etc/passwd", "only com.openfaas.docker.config, com.openfaas.secrets and context/"),
     ];
     for (name, expected) in cases {
         let sentence = sentence(&with(name, EntryType::Regular, b""));
@@ -214,9 +214,63 @@ fn what_must_be_there_is_asked_for() {
     let mut tar = Vec::new();
     entry(&mut tar, CONFIG.as_bytes(), EntryType::Regular, b"", b"{}");
     assert!(sentence(&tar).contains("no context/Dockerfile"));
-    let mut tar = good();
-    entry(&mut tar, SECRETS.as_bytes(), EntryType::Regular, b"", b"");
-    assert!(sentence(&tar).contains("not supported by this builder yet"));
+}
+
+/// A good archive with sealed secrets before its last entry.
+fn sealed(text: &[u8]) -> Vec<u8> {
+    let mut tar = Vec::new();
+    entry(&mut tar, CONFIG.as_bytes(), EntryType::Regular, b"", br#"{"image":"a"}"#);
+    entry(&mut tar, SECRETS.as_bytes(), EntryType::Regular, b"", text);
+    entry(&mut tar, b"context/Dockerfile", EntryType::Regular, b"", b"FROM scratch\n");
+    tar
+}
+
+#[test]
+fn sealed_secrets_are_one_bounded_file_beside_the_context() {
+    let contents = inspect(&file(&sealed(b"version: v1\n")), &LIMITS).unwrap();
+    assert_eq!(contents.sealed.unwrap().text, b"version: v1\n");
+    assert!(inspect(&file(&good()), &LIMITS).unwrap().sealed.is_none());
+    let mut twice = sealed(b"a");
+    entry(&mut twice, SECRETS.as_bytes(), EntryType::Regular, b"", b"a");
+    assert_eq!(sentence(&twice), "the archive holds com.openfaas.secrets twice");
+    for kind in [EntryType::Symlink, EntryType::Directory] {
+        assert!(sentence(&with(SECRETS.as_bytes(), kind, b"context/Dockerfile")).contains("not a file"));
+    }
+    let large = vec![b'#'; usize::try_from(MAX_SECRETS_BYTES).unwrap() + 1];
+    assert_eq!(sentence(&sealed(&large)), "com.openfaas.secrets is larger than 262144 bytes");
+}
+
+#[test]
+fn an_upload_is_known_by_all_but_its_sealed_values() {
+    let known_by = |tar: &[u8], ids: &[&str]| {
+        let file = file(tar);
+        let place = inspect(&file, &LIMITS).unwrap().sealed.unwrap().place;
+        fingerprint(&file, &place, &ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()).unwrap()
+    };
+    let one = known_by(&sealed(b"one"), &["a"]);
+    assert_eq!(one, known_by(&sealed(&b"another".repeat(300)), &["a"]));
+    assert_ne!(one, known_by(&sealed(b"one"), &["b"]));
+    assert_ne!(one, known_by(&sealed(b"one"), &[]));
+    assert_ne!(known_by(&sealed(b"one"), &["ab", "c"]), known_by(&sealed(b"one"), &["a", "bc"]));
+    for at in [0, 514, 2050, 2562] {
+        let mut other = sealed(b"one");
+        assert_ne!(other[at], b'#');
+        other[at] = b'#';
+        let place = 1024..2048;
+        assert_ne!(one, fingerprint(&file(&other), &place, &["a".to_owned()]).unwrap(), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn the_engine_never_gets_the_sealed_secrets() {
+    let mut chunks = repack::context(file(&sealed(b"version: v1\n")));
+    let mut packed = Vec::new();
+    while let Some(chunk) = chunks.recv().await {
+        packed.extend_from_slice(&chunk.unwrap());
+    }
+    let mut archive = Archive::new(&packed[..]);
+    let names: Vec<_> = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().into_owned()).collect();
+    assert_eq!(names, [std::path::Path::new("Dockerfile")]);
 }
 
 #[tokio::test]

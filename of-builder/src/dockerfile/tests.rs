@@ -1,4 +1,5 @@
 use super::*;
+use crate::secrets::Mask;
 
 const FILE: &str = "# syntax=docker/dockerfile:1
 ARG BASE=debian
@@ -23,7 +24,7 @@ RUN echo \"$A\"
 ";
 
 fn line(name: &str) -> Option<u32> {
-    Dockerfile::parse(FILE).line_of(Some(&FailedStep::new(name, "exit code: 1")), "executor failed")
+    Dockerfile::parse(FILE).line_of(Some(&FailedStep::new(name, "exit code: 1", &Mask::default())), "executor failed")
 }
 
 #[test]
@@ -56,11 +57,11 @@ fn a_here_document_is_one_instruction() {
 #[test]
 fn a_single_stage_has_no_name_and_its_image_is_found_whatever_it_is_called() {
     let file = Dockerfile::parse("FROM scratch\nCOPY x /\n");
-    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x")), "");
+    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x", &Mask::default())), "");
     assert_eq!(line("[1/1] COPY x /"), Some(2));
     assert_eq!(line("[internal] load metadata for docker.io/library/debian:12"), None);
     let file = Dockerfile::parse("ARG I\nFROM $I\nRUN x\n");
-    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x")), "");
+    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x", &Mask::default())), "");
     assert_eq!(line("[internal] load metadata for docker.io/library/nosuch:latest"), Some(2));
     assert_eq!(line("[2/2] RUN x"), Some(3));
     for (own, full) in
@@ -88,10 +89,10 @@ fn a_line_that_buildkit_names_must_be_there() {
 #[test]
 fn another_escape_character_and_strange_files_are_read() {
     let file = Dockerfile::parse("# escape=`\nFROM a\nRUN one `\n two\nRUN c:\\\nRUN three\n");
-    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x")), "");
+    let line = |name: &str| file.line_of(Some(&FailedStep::new(name, "x", &Mask::default())), "");
     assert_eq!(line("[2/4] RUN one two"), Some(3));
     assert_eq!(line("[4/4] RUN three"), Some(6));
     for text in ["", "\\", "FROM", "RUN x", "FROM a AS", "RUN <<", "FROM a\nRUN <<E\nnever ends", "\u{feff}FROM a"] {
-        let _ = Dockerfile::parse(text).line_of(Some(&FailedStep::new("[1/1] RUN x", "x")), "");
+        let _ = Dockerfile::parse(text).line_of(Some(&FailedStep::new("[1/1] RUN x", "x", &Mask::default())), "");
     }
 }

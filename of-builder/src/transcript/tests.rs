@@ -35,7 +35,7 @@ fn output(name: &str, text: &str) -> StatusResponse {
 }
 
 fn log(events: impl IntoIterator<Item = StatusResponse>) -> (String, Transcript) {
-    let mut transcript = Transcript::new();
+    let mut transcript = Transcript::new(Arc::default());
     let mut lines: Vec<String> = events.into_iter().flat_map(|event| transcript.absorb(event)).collect();
     lines.extend(transcript.finish());
     (lines.join("\n"), transcript)

@@ -26,10 +26,16 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) async fn start(vars: &[(&str, &str)]) -> Self {
+        Self::with_secrets(vars, &[]).await
+    }
+
+    /// A builder with further secrets of its own.
+    pub(crate) async fn with_secrets(vars: &[(&str, &str)], secrets: &[(&str, &str)]) -> Self {
         require_engine().await;
         let mut all = HashMap::from([("docker_host", "unix:///run/docker.sock")]);
         all.extend(vars.iter().copied());
-        let config = Config::from_env(&Env::from_map(all, [("payload-secret", SECRET)])).unwrap();
+        let secrets = [("payload-secret", SECRET)].into_iter().chain(secrets.iter().copied());
+        let config = Config::from_env(&Env::from_map(all, secrets)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
@@ -111,11 +117,23 @@ pub(crate) fn last(reports: &[(Instant, Report)]) -> &Report {
 
 /// An archive as a client of the Function Builder API sends it.
 pub(crate) fn archive(config: serde_json::Value, dockerfile: &str, files: &[(&str, &str)]) -> Vec<u8> {
+    sealed_archive(config, None, dockerfile, files)
+}
+
+/// The same with sealed build secrets.
+pub(crate) fn sealed_archive(
+    config: serde_json::Value,
+    sealed: Option<&str>,
+    dockerfile: &str,
+    files: &[(&str, &str)],
+) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let config = config.to_string();
     let dockerfile = ("context/Dockerfile".to_owned(), dockerfile);
-    let entries = [("com.openfaas.docker.config".to_owned(), config.as_str()), dockerfile];
-    for (path, text) in entries.into_iter().chain(files.iter().map(|(path, text)| (format!("context/{path}"), *text))) {
+    let sealed = sealed.map(|text| ("com.openfaas.secrets".to_owned(), text));
+    let entries =
+        [("com.openfaas.docker.config".to_owned(), config.as_str())].into_iter().chain(sealed).chain([dockerfile]);
+    for (path, text) in entries.chain(files.iter().map(|(path, text)| (format!("context/{path}"), *text))) {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);

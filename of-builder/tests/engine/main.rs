@@ -6,6 +6,7 @@ mod harness;
 mod isolation;
 mod push;
 mod reuse;
+mod secrets;
 
 use harness::{BASE, Builder, Image, archive, docker, last, lines};
 use of_builder::Status;
