@@ -6,6 +6,10 @@ mod key;
 #[cfg(feature = "s3")]
 mod s3;
 mod store;
+#[cfg(any(test, feature = "test-servers"))]
+pub mod test_servers;
+#[cfg(all(test, feature = "s3"))]
+mod tests;
 
 pub use any::{AnyStore, Place, Variables};
 pub use directory::Directory;

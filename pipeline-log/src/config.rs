@@ -1,7 +1,6 @@
 //! Where logs are kept, and how long they may be.
 
-use std::path::PathBuf;
-
+use object_store::{Place, Variables};
 use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 
@@ -9,22 +8,15 @@ use secrecy::SecretString;
 const MAX_LOG_BYTES: usize = 8 * 1024 * 1024;
 /// With less a log says nothing.
 const MIN_LOG_BYTES: usize = 1024;
+const PLACE: Variables = Variables { store: "log_store", directory: "log_directory", bucket: "pipeline" };
 
 pub(crate) struct Config {
     /// Secret `payload-secret`.
     pub(crate) payload_secret: SecretString,
     /// `max_log_bytes`: the longest log of one build.
     pub(crate) max_log_bytes: usize,
-    /// `log_store`.
+    /// `log_store`, with `log_directory`, or `s3_url` and what goes with it.
     pub(crate) place: Place,
-}
-
-pub(crate) enum Place {
-    /// `log_directory`.
-    Directory(PathBuf),
-    /// `s3_url` and what goes with it.
-    #[cfg(feature = "s3")]
-    S3(Box<crate::s3::BucketConfig>),
 }
 
 impl Config {
@@ -32,7 +24,7 @@ impl Config {
         let r = env.reader();
         let payload_secret = r.secret("payload-secret");
         let max_log_bytes = max_log_bytes(&r);
-        let place = place(&r);
+        let place = Place::read(&r, PLACE);
         r.finish()?;
         Ok(Self { payload_secret: payload_secret?, max_log_bytes: max_log_bytes?, place: place? })
     }
@@ -42,17 +34,6 @@ fn max_log_bytes(r: &Reader<'_>) -> Result<usize, Invalid> {
     match r.or("max_log_bytes", MAX_LOG_BYTES)? {
         bytes if bytes < MIN_LOG_BYTES => Err(r.invalid("max_log_bytes", format!("must be at least {MIN_LOG_BYTES}"))),
         bytes => Ok(bytes),
-    }
-}
-
-fn place(r: &Reader<'_>) -> Result<Place, Invalid> {
-    match r.or("log_store", "directory".to_owned())?.as_str() {
-        "directory" => r.required("log_directory").map(Place::Directory),
-        #[cfg(feature = "s3")]
-        "s3" => crate::s3::BucketConfig::read(r).map(Box::new).map(Place::S3),
-        #[cfg(not(feature = "s3"))]
-        "s3" => Err(r.invalid("log_store", "is s3, and this program was built without the feature 's3'")),
-        other => Err(r.invalid("log_store", format!("'{other}' is neither directory nor s3"))),
     }
 }
 

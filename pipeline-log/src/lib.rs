@@ -1,19 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
-mod directory;
 mod log_key;
 mod logs;
 mod retention;
 mod routes;
-#[cfg(feature = "s3")]
-mod s3;
-mod store;
 
+use object_store::{Directory, Place};
 use sdk::{ConfigError, Env};
 
-use config::{Config, Place};
-use directory::Directory;
+use config::Config;
+use logs::Logs;
 
 /// The function.
 ///
@@ -24,8 +21,11 @@ pub fn router(env: &Env) -> Result<axum::Router, ConfigError> {
     let key = &config.payload_secret;
     let max_bytes = config.max_log_bytes;
     Ok(match config.place {
-        Place::Directory(root) => routes::router(key, Directory::new(root), max_bytes),
+        Place::Directory(root) => routes::router(key, Logs::new(Directory::new(&root), max_bytes, Some(root))),
         #[cfg(feature = "s3")]
-        Place::S3(bucket) => routes::router(key, s3::Bucket::new(*bucket), max_bytes),
+        Place::S3(bucket) => {
+            let bucket = object_store::Bucket::new(*bucket).content_type("text/plain; charset=utf-8");
+            routes::router(key, Logs::new(bucket, max_bytes, None))
+        }
     })
 }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use object_store::Key;
 use sdk::pipeline_log::LogKey;
 
 /// A build's own folder. Its four components are validated identifiers, so it is a safe path everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Folder(String);
+pub(crate) struct Folder(Key);
 
 /// An object in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,24 +19,27 @@ pub(crate) enum Name {
 }
 
 impl Folder {
+    #[expect(clippy::expect_used, reason = "identifiers are shorter and stricter than a key's components")]
     pub(crate) fn of(key: &LogKey) -> Self {
-        Self(format!("{}/{}/{}/{}", key.owner, key.repo, key.sha, key.function))
+        let path = format!("{}/{}/{}/{}", key.owner, key.repo, key.sha, key.function);
+        Self(Key::new(path).expect("four identifiers make a key"))
     }
 
     /// `<owner>/<repo>/<sha>/<function>`.
-    pub(crate) fn as_str(&self) -> &str {
+    pub(crate) fn key(&self) -> &Key {
         &self.0
     }
 
     /// The whole name of an object in it.
-    pub(crate) fn object(&self, name: Name) -> String {
-        format!("{}/{name}", self.0)
+    #[expect(clippy::expect_used, reason = "a name is one plain component")]
+    pub(crate) fn object(&self, name: Name) -> Key {
+        self.0.join(&name.to_string()).expect("a name in a folder makes a key")
     }
 }
 
 impl fmt::Display for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -83,6 +87,17 @@ mod tests {
             function: "cart".parse().unwrap(),
         };
         let expected = format!("alice/Shop.js/{}/cart/part-0000000007", "0".repeat(40));
-        assert_eq!(Folder::of(&key).object(Name::Part(7)), expected);
+        assert_eq!(Folder::of(&key).object(Name::Part(7)).as_str(), expected);
+    }
+
+    #[test]
+    fn the_longest_identifiers_make_a_key() {
+        let key = LogKey {
+            owner: "o".repeat(39).parse().unwrap(),
+            repo: "_".repeat(100).parse().unwrap(),
+            sha: "0".repeat(64).parse().unwrap(),
+            function: "f".repeat(63).parse().unwrap(),
+        };
+        assert_eq!(Folder::of(&key).object(Name::Part(u32::MAX)).as_str().len(), 39 + 100 + 64 + 63 + 15 + 4);
     }
 }

@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use object_store::Store;
 use sdk::failure::Failure;
 use sdk::pipeline_log::{LogPart, LogRequest};
 use sdk::signing::{Key, Signed};
 use secrecy::SecretString;
 
 use crate::logs::{LogError, Logs};
-use crate::store::Store;
 
 /// What a handler needs; the key differs between the two routes, so that a message for one is worthless at the other.
 struct Desk<S> {
@@ -20,8 +20,8 @@ struct Desk<S> {
     logs: Arc<Logs<S>>,
 }
 
-pub(crate) fn router<S: Store>(payload_secret: &SecretString, store: S, max_bytes: usize) -> Router {
-    let logs = Arc::new(Logs::new(store, max_bytes));
+pub(crate) fn router<S: Store>(payload_secret: &SecretString, logs: Logs<S>) -> Router {
+    let logs = Arc::new(logs);
     let desk = |purpose| Desk { key: Key::derive(payload_secret, purpose), logs: Arc::clone(&logs) };
     let keeping = Router::new().route("/", post(keep::<S>)).with_state(desk("pipeline-log"));
     let reading = Router::new().route("/read", post(read::<S>)).with_state(desk("pipeline-log/read"));

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
+use object_store::test_servers::{ACCESS_KEY, SECRET_KEY};
 use sdk::Env;
 use sdk::signing::Key;
 use serde::Serialize;
 use tower::ServiceExt as _;
 
 const SECRET: &str = "shared by the functions";
-pub(crate) const ACCESS_KEY: &str = "access";
-pub(crate) const SECRET_KEY: &str = "secret of s3";
 
 pub(crate) struct Client {
     app: axum::Router,

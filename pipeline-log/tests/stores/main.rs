@@ -1,12 +1,15 @@
 //! One set of expectations, kept by both stores: a directory, and S3 as two independent servers understand it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test helpers")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 mod client;
-mod moto;
-mod s3_in_process;
 mod suite;
 
 use client::Client;
+use object_store::test_servers::{InProcess, Moto};
+
+fn bucket(url: &str) -> [(&str, &str); 3] {
+    [("log_store", "s3"), ("s3_url", url), ("s3_bucket", "build-logs")]
+}
 
 #[tokio::test]
 async fn a_directory_keeps_logs() {
@@ -17,20 +20,20 @@ async fn a_directory_keeps_logs() {
 
 #[tokio::test]
 async fn an_s3_bucket_keeps_logs() {
-    let server = s3_in_process::start().await;
-    suite::run(async |more| Client::new(&[&server.vars()[..], more].concat())).await;
+    let server = InProcess::start().await;
+    suite::run(async |more| Client::new(&[&bucket(server.address())[..], more].concat())).await;
 }
 
 #[tokio::test]
 async fn another_s3_server_keeps_logs() {
-    let server = moto::Server::start();
-    suite::run(async |more| Client::new(&[&server.vars()[..], more].concat())).await;
+    let server = Moto::start();
+    suite::run(async |more| Client::new(&[&bucket(server.url())[..], more].concat())).await;
 }
 
 #[tokio::test]
 async fn wrong_s3_keys_are_502_without_a_word_about_them() {
-    let server = s3_in_process::start().await;
-    let client = Client::with_s3_secret(&server.vars(), "a wrong one");
+    let server = InProcess::start().await;
+    let client = Client::with_s3_secret(&bucket(server.address()), "a wrong one");
     let (status, text) = client.keep(&suite::part("wrong-keys", 0, "x\n", true)).await;
     assert_eq!((status, text.as_str()), (502, "the log store does not work right now\n"));
 }

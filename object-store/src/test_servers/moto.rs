@@ -5,13 +5,18 @@ use std::process::{Child, Command, Stdio};
 
 const HINT: &str = "moto's S3 server does not start: run scripts/setup, which installs the Python package moto[server]";
 
-pub(crate) struct Server {
+/// A process, which ends with this value. It takes any keys.
+pub struct Moto {
     process: Child,
     url: String,
 }
 
-impl Server {
-    pub(crate) fn start() -> Self {
+impl Moto {
+    /// Starts it on a port of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Self {
         let mut process = Command::new("python3")
             .args(["-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
             .stdout(Stdio::null())
@@ -30,12 +35,13 @@ impl Server {
         Self { process, url }
     }
 
-    pub(crate) fn vars(&self) -> [(&str, &str); 3] {
-        [("log_store", "s3"), ("s3_url", &self.url), ("s3_bucket", "build-logs")]
+    /// Where it is: the variable `s3_url`.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 
-impl Drop for Server {
+impl Drop for Moto {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
