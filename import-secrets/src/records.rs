@@ -15,8 +15,8 @@ use crate::record::Record;
 
 /// The variables that say where.
 const VARIABLES: Variables = Variables { store: "record_store", directory: "record_directory", bucket: "secrets" };
-/// The folder of all records.
-const FOLDER: &str = "secrets";
+/// The folder of all records. No login has such a name, so that logs can be in the same bucket.
+const FOLDER: &str = "_secrets";
 /// The longest record, in bytes.
 const MAX_RECORD: usize = 32 * 1024 * 1024;
 /// More owners than this are not looked through.

@@ -99,12 +99,12 @@ impl Stage {
 
     /// An owner's record as it is kept.
     pub(crate) fn record(&self, owner_id: u64) -> serde_json::Value {
-        let path = self.folder.path().join(format!("records/secrets/git.localhost/{owner_id}.json"));
+        let path = self.folder.path().join(format!("records/_secrets/git.localhost/{owner_id}.json"));
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
     pub(crate) fn write_record(&self, owner_id: u64, record: &serde_json::Value) {
-        let path = self.folder.path().join(format!("records/secrets/git.localhost/{owner_id}.json"));
+        let path = self.folder.path().join(format!("records/_secrets/git.localhost/{owner_id}.json"));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
     }
