@@ -43,6 +43,16 @@ pub(crate) fn newer(event: &PushEvent, deployed: &[FunctionStatus]) -> Option<Co
     (time(newest)? > asked && sha != event.sha).then_some(sha)
 }
 
+/// True if a function was deployed for the event's owner from its repository: by its number, or by its name where it was
+/// deployed before repositories had numbers.
+pub(crate) fn is_of_repository(event: &PushEvent, function: &FunctionStatus) -> bool {
+    let repository = match function.labels.get(labels::GIT_REPO_ID) {
+        Some(id) => *id == event.repo_id.to_string(),
+        None => says(function, labels::GIT_REPO, &labels::value(event.repo.as_str())),
+    };
+    is_owners(event, function) && repository
+}
+
 fn is_owners(event: &PushEvent, function: &FunctionStatus) -> bool {
     says(function, labels::GIT_OWNER_ID, &event.owner_id.to_string())
         && says(function, labels::GIT_SCM, &labels::value(&event.host))

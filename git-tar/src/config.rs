@@ -23,6 +23,8 @@ pub struct Config {
     pub(crate) gateway: Gateway,
     /// `git_hosts` and `gitlab_instance`, and the credentials for them; see [`Hosts::read`].
     pub(crate) hosts: Hosts,
+    /// `build_branch`: the branch whose sealed secrets hold; each repository's default branch where unset.
+    pub(crate) build_branch: Option<String>,
     /// `gateway_pretty_url`: where functions can be called.
     pub(crate) pretty_url: PrettyUrl,
     /// `push_repository_url`: what comes before `<owner>/<repository>-<function>` in an image's name.
@@ -65,7 +67,7 @@ impl Config {
     pub fn read(env: &Env) -> Result<Self, ConfigError> {
         let r = env.reader();
         let (functions, gateway, hosts) = (Functions::read(&r), Gateway::read(&r), Hosts::read(&r));
-        let pretty_url = PrettyUrl::read(&r);
+        let (build_branch, pretty_url) = (r.optional::<String>("build_branch"), PrettyUrl::read(&r));
         let custom_templates = TemplateUrl::read_list(&r);
         let registry = r.or("push_repository_url", String::new());
         let (template_directory, cache_directory) = (r.optional("template_directory"), r.optional("cache_directory"));
@@ -85,6 +87,7 @@ impl Config {
             functions: functions?,
             gateway: gateway?,
             hosts: hosts?,
+            build_branch: build_branch?,
             pretty_url: pretty_url?,
             registry: registry?,
             template_directory: template_directory?,

@@ -21,6 +21,14 @@ pub(crate) enum DeployError {
     /// The tar could not be made.
     #[error("its build context could not be packed")]
     Pack(#[source] io::Error),
+    /// What its build may mount is not sealed for the builder.
+    #[error("{reason}")]
+    Secrets {
+        /// Why.
+        reason: String,
+        /// Another try may help.
+        again: bool,
+    },
     /// buildshiprun says why.
     #[error("{}", .answer.error)]
     Refused {
@@ -39,7 +47,7 @@ impl DeployError {
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         match self {
             Self::Pack(_) => true,
-            Self::Refused { again, .. } => *again,
+            Self::Secrets { again, .. } | Self::Refused { again, .. } => *again,
             Self::Silent(error) => error.is_worth_a_retry(),
         }
     }

@@ -14,6 +14,7 @@ mod problem;
 mod push;
 mod report;
 mod repository;
+mod secrets;
 mod submodules;
 mod templates;
 mod turns;

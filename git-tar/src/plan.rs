@@ -1,6 +1,6 @@
 //! What has to be done for each function, by comparison with what the gateway says is deployed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sdk::context::{Ingredients, Plan, Tree};
@@ -9,6 +9,7 @@ use sdk::event::PushEvent;
 use sdk::gateway::FunctionStatus;
 use sdk::id::{FunctionName, ServiceName};
 use sdk::labels;
+use sdk::secrets::{Known, SecretName};
 use sdk::stack::{Function, Stack};
 use sdk::template::{self, Store};
 use sha2::{Digest, Sha256};
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::environment::environment;
 use crate::image_name::image_name;
 use crate::problem::Problem;
+use crate::secrets;
 
 /// Digits of a digest in a label.
 const LABEL_DIGITS: usize = 40;
@@ -31,6 +33,15 @@ pub(crate) struct Work {
     pub(crate) action: Action,
     /// Where its Dockerfile is in the repository; `None` where it is a template's.
     pub(crate) dockerfile: Option<String>,
+    /// Secrets that it needs and that are not there: it cannot be deployed now.
+    pub(crate) missing: BTreeSet<SecretName>,
+}
+
+impl Work {
+    /// True if there is nothing to do for it.
+    pub(crate) fn is_done(&self) -> bool {
+        self.missing.is_empty() && matches!(self.action, Action::Unchanged)
+    }
 }
 
 /// What has to be done.
@@ -60,6 +71,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) repository: &'a Arc<Tree>,
     pub(crate) stores: &'a [Arc<Store>],
     pub(crate) deployed: HashMap<String, FunctionStatus>,
+    /// Of the secrets that the functions mount.
+    pub(crate) secrets: &'a Known,
 }
 
 impl Planner<'_> {
@@ -68,7 +81,29 @@ impl Planner<'_> {
         stack.functions.iter().map(|function| self.function(stack, function)).collect()
     }
 
+    /// Plans functions that are to be as they are deployed, but for their secrets: nothing is built, and no template is
+    /// asked. Those that are not deployed any more are left out.
+    pub(crate) fn restart(&self, stack: &Stack) -> Result<Vec<Work>, Problem> {
+        stack.functions.iter().filter_map(|function| self.again(function).transpose()).collect()
+    }
+
+    fn again(&self, function: &Function) -> Result<Option<Work>, Problem> {
+        let Some(deployed) = self.deployed(function)? else { return Ok(None) };
+        // As deployed: the template may have another process by now.
+        let fprocess = Some(deployed.env_process.clone()).filter(|process| !process.is_empty());
+        let build_digest = deployed.labels.get(labels::BUILD_DIGEST).cloned().unwrap_or_default();
+        let source = Action::Redeploy(deployed.image.clone());
+        let image = Image { digest: build_digest, source, fprocess, dockerfile: None };
+        self.work(function, image, Some(deployed), secrets::wanted(function)).map(Some)
+    }
+
     fn function(&self, stack: &Stack, function: &Function) -> Result<Work, Problem> {
+        let deployed = self.deployed(function)?;
+        self.work(function, self.source(stack, function)?, deployed, secrets::needed(function))
+    }
+
+    /// What is deployed under the function's name, which has to be its owner's.
+    fn deployed(&self, function: &Function) -> Result<Option<&FunctionStatus>, Problem> {
         let refused = |problem: String| Problem::Function { function: function.name.clone(), problem };
         let name = ServiceName::of(&self.event.owner, &function.name).map_err(|error| refused(error.to_string()))?;
         if sdk::reserved::is_function(&name) {
@@ -78,11 +113,22 @@ impl Planner<'_> {
         if deployed.is_some_and(|deployed| !self.is_owners(deployed)) {
             return Err(refused(format!("the name '{name}' is held by someone else: rename the function")));
         }
-        let Image { digest: build_digest, source, fprocess, dockerfile } = self.source(stack, function)?;
+        Ok(deployed)
+    }
+
+    fn work(
+        &self,
+        function: &Function,
+        image: Image,
+        deployed: Option<&FunctionStatus>,
+        needed: impl Iterator<Item = SecretName>,
+    ) -> Result<Work, Problem> {
+        let Image { digest: build_digest, source, fprocess, dockerfile } = image;
         let settings = self.settings(function, fprocess)?;
         let deploy_digest = digest(&serde_json::to_vec(&settings).map_err(|error| Problem::Machine(error.into()))?);
         let action = self.action(deployed, &build_digest, &deploy_digest, source);
-        Ok(Work { function: function.name.clone(), settings, build_digest, deploy_digest, action, dockerfile })
+        let missing = needed.filter(|name| self.secrets.missing.contains(name)).collect();
+        Ok(Work { function: function.name.clone(), settings, build_digest, deploy_digest, action, dockerfile, missing })
     }
 
     fn source(&self, stack: &Stack, function: &Function) -> Result<Image, Problem> {
@@ -113,6 +159,7 @@ impl Planner<'_> {
             copy: &stack.copy,
             build_args: &function.build_args,
             build_options: &function.build_options,
+            build_secrets: &function.build_secrets,
             limits: &self.config.context,
         });
         let plan = plan.map_err(context)?;
@@ -136,10 +183,12 @@ impl Planner<'_> {
         let mut secrets = function.secrets.clone();
         secrets.sort();
         secrets.dedup();
+        let known = |name: SecretName| Some((name.clone(), self.secrets.found.get(&name)?.clone()));
         Ok(Settings {
             env_process: function.fprocess.clone().or(fprocess),
             environment: environment(function, self.repository)?,
             secrets,
+            mounted: secrets::wanted(function).filter_map(known).collect(),
             labels: function.labels.clone(),
             annotations: function.annotations.clone(),
             limits: function.limits.clone(),

@@ -1,11 +1,14 @@
 //! Why a push is not deployed.
 
+use std::collections::BTreeMap;
+
 use github_app::GithubError;
 use http::StatusCode;
 use sdk::context::{ContextError, Pointer};
 use sdk::failure::Failure;
 use sdk::gateway::GatewayError;
 use sdk::id::FunctionName;
+use sdk::secrets::SecretName;
 use sdk::stack::StackError;
 use sdk::status::Annotation;
 use sdk::template::TemplateError;
@@ -65,6 +68,27 @@ pub(crate) enum Problem {
         /// What is wrong.
         problem: String,
     },
+    /// The file of sealed secrets, by import-secrets' judgement.
+    #[error("{file}: {problem}")]
+    Sealed {
+        /// Its name.
+        file: String,
+        /// The line that is at fault; the first where that is not known.
+        line: u32,
+        /// What is wrong.
+        problem: String,
+    },
+    /// import-secrets does not do what it is asked.
+    #[error("secrets: {reason}")]
+    Secrets {
+        /// Why.
+        reason: String,
+        /// Another try may help.
+        again: bool,
+    },
+    /// Secrets that were removed from the file are still mounted.
+    #[error("deploy failed: {}", in_use(.0))]
+    InUse(BTreeMap<SecretName, Vec<String>>),
     /// A function's template.
     #[error("{function}: {problem}")]
     Template {
@@ -137,11 +161,13 @@ impl Problem {
             | Self::Context { .. }
             | Self::Pointers { .. }
             | Self::Submodule { .. }
+            | Self::Sealed { .. }
+            | Self::InUse(_)
             | Self::Template { .. } => false,
             Self::Git { problem, .. } => !problem.is_final(),
             Self::Token { problem, .. } => problem.is_worth_a_retry(),
             Self::Gateway(_) | Self::Machine(_) | Self::Late(_) => true,
-            Self::Functions { again, .. } | Self::Garbage { again, .. } => *again,
+            Self::Functions { again, .. } | Self::Garbage { again, .. } | Self::Secrets { again, .. } => *again,
         }
     }
 
@@ -165,7 +191,7 @@ impl Problem {
     pub(crate) fn places(&self) -> Vec<Annotation> {
         let at = |path: &str, line: u32| Annotation { path: path.to_owned(), line, message: self.to_string() };
         match self {
-            Self::Stack { file, line, .. } => vec![at(file, *line)],
+            Self::Stack { file, line, .. } | Self::Sealed { file, line, .. } => vec![at(file, *line)],
             Self::Submodule { line: Some(line), .. } => vec![at(MODULES_FILE, *line)],
             Self::Pointers { files, .. } => files.iter().map(on_pointer).collect(),
             _ => Vec::new(),
@@ -193,6 +219,14 @@ fn pointers(files: &[Pointer]) -> String {
         "'{}' is only a pointer of Git LFS (to {} bytes){more}: what it stands for is not fetched. Commit the file itself, or download it in the Dockerfile",
         first.path, first.bytes
     )
+}
+
+fn in_use(secrets: &BTreeMap<SecretName, Vec<String>>) -> String {
+    let one = |(secret, functions): (&SecretName, &Vec<String>)| {
+        format!("the secret {secret} was removed from the file and is still mounted by {}", functions.join(", "))
+    };
+    let all: Vec<String> = secrets.iter().map(one).collect();
+    format!("{}: remove it from 'secrets' in their stack.yml first, or put it back", all.join("; "))
 }
 
 fn reasons(failed: &[Failed]) -> String {

@@ -4,6 +4,8 @@
 mod carry;
 mod modules;
 mod outcome;
+mod restart;
+mod secrets;
 mod stages;
 
 use std::sync::Arc;
@@ -65,6 +67,9 @@ impl Platform {
 
     /// Deploys a push, and says in its status, the audit trail and the answer how that ended.
     pub(crate) async fn deploy(&self, event: &PushEvent, call: &CallId) -> Result<String, Failure> {
+        if !event.restart.is_empty() {
+            return self.restart(event, call).await;
+        }
         let reporter = Reporter::start(self.shared.config.functions.clone(), call.clone());
         let report = Report::new(event, call, reporter, &self.shared.auditor, &self.shared.config.pretty_url);
         let limit = self.shared.config.push_timeout;

@@ -93,6 +93,10 @@ impl<'a> Report<'a> {
 
     /// The status of the whole stack, if a function got further since it was told.
     pub(crate) fn progress(&self) {
+        // What is deployed anew is no push of the stack.
+        if !self.event.restart.is_empty() {
+            return;
+        }
         let (changed, done, all) = {
             let board = self.board();
             let states = board.states();

@@ -1,10 +1,11 @@
-//! The pushed commit: fetched into a private folder, and its stack file found.
+//! The pushed commit: fetched into a private folder, and its stack file and sealed secrets found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sdk::context::{RelPath, Tree, pointed_to};
+use sdk::secrets::{MAX_FILE_BYTES, SealedFile};
 use sdk::stack::{self, Stack, StackError};
 use tempfile::TempDir;
 
@@ -56,43 +57,63 @@ fn is_alive(process: u32) -> bool {
     Path::new("/proc").join(process.to_string()).exists()
 }
 
-/// What a commit has for us.
+/// What a commit has for us: at least one of the two.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) struct Found {
     /// A stack and its file's name.
-    Stack(&'static str, Box<Stack>),
-    /// Only sealed secrets.
-    SecretsOnly,
+    pub(crate) stack: Option<(&'static str, Box<Stack>)>,
+    /// Sealed secrets, as they are.
+    pub(crate) sealed: Option<SealedFile>,
 }
 
-/// Finds and reads the stack file at the root of the commit.
-pub(crate) fn find_stack(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Found, Problem> {
-    let mut files = Vec::new();
-    for name in STACK_FILES {
-        if let Some(text) = read(tree, name, limits.max_bytes as u64)? {
-            files.push((name, text));
-        }
+/// Finds and reads the stack file and the file of sealed secrets at the root of the commit.
+pub(crate) fn find(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Found, Problem> {
+    let found = Found { stack: find_stack(tree, limits)?, sealed: find_sealed(tree)? };
+    if found.stack.is_none() && found.sealed.is_none() {
+        let sentence = "there is no stack.yml at the root of the repository: add one (faas-cli new writes it)";
+        return Err(Problem::Refused(sentence.to_owned()));
     }
-    match files.as_slice() {
-        [(name, text)] => {
-            if let Some(bytes) = pointed_to(text.as_bytes()) {
-                return Err(Problem::Refused(format!(
-                    "{name} is only a pointer of Git LFS (to {bytes} bytes): commit the file itself"
-                )));
-            }
-            let stack = stack::parse_within(text, limits);
-            let stack = stack.map_err(|problem| Problem::Stack {
-                file: (*name).to_owned(),
-                line: line_of(&problem, text),
-                problem,
-            })?;
-            Ok(Found::Stack(name, Box::new(stack)))
+    Ok(found)
+}
+
+/// The stack file of the commit, for what needs no secrets' values.
+pub(crate) fn find_stack(
+    tree: &Arc<Tree>,
+    limits: &stack::Limits,
+) -> Result<Option<(&'static str, Box<Stack>)>, Problem> {
+    let Some((name, text)) = only_one(tree, STACK_FILES, limits.max_bytes)? else { return Ok(None) };
+    let stack = stack::parse_within(&text, limits);
+    let stack =
+        stack.map_err(|problem| Problem::Stack { file: name.to_owned(), line: line_of(&problem, &text), problem })?;
+    Ok(Some((name, Box::new(stack))))
+}
+
+fn find_sealed(tree: &Arc<Tree>) -> Result<Option<SealedFile>, Problem> {
+    let found = only_one(tree, SECRET_FILES, MAX_FILE_BYTES)?;
+    Ok(found.map(|(name, text)| SealedFile { name: name.to_owned(), text }))
+}
+
+/// The text of the one of these files that is there.
+fn only_one(
+    tree: &Arc<Tree>,
+    names: [&'static str; 2],
+    max_bytes: usize,
+) -> Result<Option<(&'static str, String)>, Problem> {
+    let [first, second] = names;
+    let found = match (read(tree, first, max_bytes)?, read(tree, second, max_bytes)?) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::Refused(format!("there are a {first} and a {second}: remove one of them")));
         }
-        [] if has_secrets(tree)? => Ok(Found::SecretsOnly),
-        [] => Err(Problem::Refused(
-            "there is no stack.yml at the root of the repository: add one (faas-cli new writes it)".to_owned(),
-        )),
-        _ => Err(Problem::Refused("there are a stack.yml and a stack.yaml: remove one of them".to_owned())),
+        (Some(text), None) => (first, text),
+        (None, Some(text)) => (second, text),
+        (None, None) => return Ok(None),
+    };
+    match pointed_to(found.1.as_bytes()) {
+        Some(bytes) => Err(Problem::Refused(format!(
+            "{} is only a pointer of Git LFS (to {bytes} bytes): commit the file itself",
+            found.0
+        ))),
+        None => Ok(Some(found)),
     }
 }
 
@@ -105,18 +126,8 @@ fn line_of(problem: &StackError, text: &str) -> u32 {
     line.and_then(|line| u32::try_from(line).ok()).unwrap_or(1)
 }
 
-fn has_secrets(tree: &Arc<Tree>) -> Result<bool, Problem> {
-    for name in SECRET_FILES {
-        let path: RelPath = name.parse().map_err(|error| Problem::Refused(format!("{error}")))?;
-        if tree.locate(&path).map_err(|error| Problem::Refused(error.to_string()))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn read(tree: &Arc<Tree>, name: &str, max: u64) -> Result<Option<String>, Problem> {
+fn read(tree: &Arc<Tree>, name: &str, max: usize) -> Result<Option<String>, Problem> {
     let refused = |error: &dyn std::fmt::Display| Problem::Refused(error.to_string());
     let path: RelPath = name.parse().map_err(|error: sdk::context::InvalidPath| refused(&error))?;
-    tree.read_text(&path, max).map_err(|error| refused(&error))
+    tree.read_text(&path, max as u64).map_err(|error| refused(&error))
 }

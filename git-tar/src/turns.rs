@@ -50,8 +50,8 @@ pub(crate) struct Turn {
     slots: Turns,
     key: Key,
     slot: Option<Arc<Slot>>,
-    branch: String,
-    commit: CommitSha,
+    /// The branch and what it is to be deployed with; `None` for a run that announces nothing.
+    announced: Option<(String, CommitSha)>,
     running: Option<OwnedMutexGuard<()>>,
 }
 
@@ -61,18 +61,34 @@ impl Turns {
     /// # Errors
     /// With the newer commit, if the event is pinned and was announced before, and another one after it.
     pub(crate) fn announce(&self, event: &PushEvent, call: &CallId) -> Result<Turn, CommitSha> {
-        let key = (event.host.clone(), event.repo_path().to_string());
+        let key = key(event);
         self.note(event, &key, call)?;
+        let slot = self.slot(&key, |slot| {
+            slot.newest.send_modify(|newest| {
+                newest.insert(event.branch.clone(), event.sha.clone());
+            });
+        });
+        let announced = Some((event.branch.clone(), event.sha.clone()));
+        Ok(Turn { slots: self.clone(), key, slot: Some(slot), announced, running: None })
+    }
+
+    /// A place for a run that changes no commit, but deploys anew what is deployed: it supersedes nothing, and nothing
+    /// supersedes it.
+    pub(crate) fn join(&self, event: &PushEvent) -> Turn {
+        let key = key(event);
+        let slot = self.slot(&key, |_| ());
+        Turn { slots: self.clone(), key, slot: Some(slot), announced: None, running: None }
+    }
+
+    /// The repository's slot, after `change`. What is announced in a slot that is about to be dropped would be lost, so
+    /// both happen under the table's lock.
+    fn slot(&self, key: &Key, change: impl FnOnce(&Slot)) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = slots
             .entry(key.clone())
             .or_insert_with(|| Arc::new(Slot { running: Arc::default(), newest: watch::Sender::new(Newest::new()) }));
-        slot.newest.send_modify(|newest| {
-            newest.insert(event.branch.clone(), event.sha.clone());
-        });
-        let slot = Some(Arc::clone(slot));
-        let (branch, commit) = (event.branch.clone(), event.sha.clone());
-        Ok(Turn { slots: self.clone(), key, slot, branch, commit, running: None })
+        change(slot);
+        Arc::clone(slot)
     }
 
     fn note(&self, event: &PushEvent, key: &Key, call: &CallId) -> Result<(), CommitSha> {
@@ -93,6 +109,10 @@ impl Turns {
     }
 }
 
+fn key(event: &PushEvent) -> Key {
+    (event.host.clone(), event.repo_path().to_string())
+}
+
 impl Turn {
     /// Waits until no other run of the repository goes on. True if there was one to wait for: the branch may
     /// have moved since. Comes back at once, without
@@ -107,8 +127,7 @@ impl Turn {
         let mut newest = slot.newest.subscribe();
         // A commit may be the newest again (a push forced back), and nobody runs without the lock.
         while self.running.is_none() && self.superseded_by().is_none() {
-            let (branch, commit) = (&self.branch, &self.commit);
-            let replaced = newest.wait_for(|newest| newest.get(branch) != Some(commit));
+            let replaced = newest.wait_for(|newest| self.newer_in(newest).is_some());
             tokio::select! {
                 running = Arc::clone(&slot.running).lock_owned() => self.running = Some(running),
                 _ = replaced => {}
@@ -119,8 +138,12 @@ impl Turn {
 
     /// The newer commit of the same branch, if one has been announced.
     pub(crate) fn superseded_by(&self) -> Option<CommitSha> {
-        let newest = self.slot.as_ref()?.newest.borrow();
-        newest.get(&self.branch).filter(|newest| **newest != self.commit).cloned()
+        self.newer_in(&self.slot.as_ref()?.newest.borrow())
+    }
+
+    fn newer_in(&self, newest: &Newest) -> Option<CommitSha> {
+        let (branch, commit) = self.announced.as_ref()?;
+        newest.get(branch).filter(|newest| *newest != commit).cloned()
     }
 }
 
@@ -179,6 +202,23 @@ mod tests {
         assert!(first.superseded_by().is_none());
         let (waited, ()) = tokio::join!(again.wait(), async { drop(first) });
         assert!(waited && again.superseded_by().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_joins_waits_and_neither_supersedes_nor_is_superseded() {
+        let turns = Turns::default();
+        let mut push = announce(&turns, 'a');
+        push.wait().await;
+        let mut restart = turns.join(&event('b'));
+        assert!(push.superseded_by().is_none());
+        let mut newer = announce(&turns, 'c');
+        assert!(restart.superseded_by().is_none());
+        let (waited, ()) = tokio::join!(restart.wait(), async { drop(push) });
+        assert!(waited && restart.running.is_some());
+        let (waited, ()) = tokio::join!(newer.wait(), async { drop(restart) });
+        assert!(waited && newer.superseded_by().is_none());
+        drop(newer);
+        assert!(turns.slots.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use sdk::id::{CommitSha, FunctionName};
 use sdk::status::{Annotation, State};
 
 use super::Shared;
+use super::secrets::waits;
 use crate::deploy::{self, DeployError};
 use crate::plan::{Action, Work};
 use crate::problem::{Failed, Problem, sentence};
@@ -40,9 +41,10 @@ impl Shared {
         work: Vec<Work>,
         turn: &Turn,
     ) -> Result<Carried, Problem> {
-        let (unchanged, to_do): (Vec<_>, Vec<_>) =
-            work.into_iter().partition(|work| matches!(work.action, Action::Unchanged));
-        unchanged.iter().for_each(|work| report.unchanged(&work.function));
+        let (unchanged, to_do): (Vec<_>, Vec<_>) = work.into_iter().partition(Work::is_done);
+        // Of what is only deployed anew, and need not be, nobody hears.
+        let told = unchanged.iter().filter(|_| report.event.restart.is_empty());
+        told.for_each(|work| report.unchanged(&work.function));
         let sends = to_do.into_iter().map(|work| self.function(report, work, turn));
         let sends = futures_util::stream::iter(sends).buffer_unordered(self.config.build_parallelism);
         tokio::select! {
@@ -58,8 +60,13 @@ impl Shared {
             report.end(&function, State::Neutral, &sentence, Detail::default());
             return Ended::Superseded(newer);
         }
+        if !work.missing.is_empty() {
+            let reason = waits(report.event, &work.missing);
+            tracing::warn!(%function, "A function waits for a secret");
+            return Ended::Failed(at_its_name(report, &function, reason), false);
+        }
         let (to_build, dockerfile) = (matches!(work.action, Action::Build(..)), work.dockerfile.clone());
-        report.begin(&function, if to_build { "building" } else { "deploying" });
+        report.begin(&function, begun(report, to_build));
         match self.send(report, work).await {
             Ok(built) => {
                 tracing::info!(%function, built, "function done");
@@ -74,8 +81,25 @@ impl Shared {
         }
     }
 
+    /// The same, with what its build may mount sealed for the builder.
+    async fn with_build_secrets(&self, report: &Report<'_>, work: Work) -> Result<Work, DeployError> {
+        let action = match work.action {
+            Action::Build(image, plan) if !plan.build_secrets().is_empty() => {
+                let sealed = self.keeper(report.call).seal_for_build(report.event, plan.build_secrets().clone()).await;
+                let failed = |error: Problem| DeployError::Secrets {
+                    again: error.is_worth_a_retry(),
+                    reason: error.to_string(),
+                };
+                Action::Build(image, Box::new(plan.with_sealed(sealed.map_err(failed)?)))
+            }
+            other => other,
+        };
+        Ok(Work { action, ..work })
+    }
+
     /// True if an image was built.
     async fn send(&self, report: &Report<'_>, work: Work) -> Result<bool, DeployError> {
+        let work = self.with_build_secrets(report, work).await?;
         let (event, function) = (report.event.clone(), work.function.clone());
         let packed = tokio::task::spawn_blocking(move || deploy::pack(&event, work)).await;
         let packed = packed.map_err(|error| DeployError::Pack(std::io::Error::other(error)))??;
@@ -115,12 +139,29 @@ async fn follow(report: &Report<'_>) -> std::convert::Infallible {
     }
 }
 
+/// What is told of a function while it is worked on.
+fn begun(report: &Report<'_>, to_build: bool) -> &'static str {
+    match to_build {
+        _ if !report.event.restart.is_empty() => "restarting: a secret has changed",
+        true => "building",
+        false => "deploying",
+    }
+}
+
+/// Tells that a function failed before anything was done, at its name in the stack file.
+pub(super) fn at_its_name(report: &Report<'_>, function: &FunctionName, reason: String) -> Failed {
+    let annotations: Vec<Annotation> = report.on_function(function, reason.clone()).into_iter().collect();
+    let detail = Detail { annotations: annotations.clone(), ..Detail::default() };
+    report.end(function, State::Failure, &reason, detail);
+    Failed { function: function.clone(), reason, annotations }
+}
+
 /// Tells that a function failed, with the line that is at fault where it is known.
 fn fail(report: &Report<'_>, function: &FunctionName, dockerfile: Option<String>, error: DeployError) -> Failed {
     let (reason, again) = (error.to_string(), error.is_worth_a_retry());
     let (log, line) = match error {
         DeployError::Refused { answer, .. } => (answer.log, answer.dockerfile_line),
-        DeployError::Pack(_) | DeployError::Silent(_) => (String::new(), None),
+        DeployError::Pack(_) | DeployError::Secrets { .. } | DeployError::Silent(_) => (String::new(), None),
     };
     // What may pass by itself is no line's fault.
     let annotation = match (dockerfile, line) {

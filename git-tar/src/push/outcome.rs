@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use sdk::id::CommitSha;
+use sdk::secrets::{Done, Pruned, SecretName};
 
 use crate::plan::{Action, Work};
 
 /// How a push ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// All functions are live.
+    /// All functions are live, or there were only secrets, and they are kept.
     Deployed(String),
     /// There was nothing to do; the sentence says why.
     Nothing(String),
@@ -27,6 +28,7 @@ pub(super) struct Counts {
     build: usize,
     reuse: usize,
     redeploy: usize,
+    wait: usize,
     unchanged: usize,
 }
 
@@ -35,6 +37,7 @@ impl Counts {
         let mut counts = Self::default();
         for one in work {
             match one.action {
+                _ if !one.missing.is_empty() => counts.wait += 1,
                 Action::Build(..) => counts.build += 1,
                 Action::Redeploy(_) => counts.redeploy += 1,
                 Action::Unchanged => counts.unchanged += 1,
@@ -50,16 +53,20 @@ impl Counts {
     }
 
     fn all(self) -> String {
-        match self.build + self.reuse + self.redeploy + self.unchanged {
+        match self.build + self.reuse + self.redeploy + self.wait + self.unchanged {
             1 => "1 function".to_owned(),
             count => format!("{count} functions"),
         }
     }
 
     fn parts(self, build: &str, redeploy: &str) -> String {
-        let reuse = "taken from an earlier build";
-        let parts =
-            [(self.build, build), (self.reuse, reuse), (self.redeploy, redeploy), (self.unchanged, "unchanged")];
+        let parts = [
+            (self.build, build),
+            (self.reuse, "taken from an earlier build"),
+            (self.redeploy, redeploy),
+            (self.wait, if self.wait == 1 { "waits for a secret" } else { "wait for secrets" }),
+            (self.unchanged, "unchanged"),
+        ];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         parts.collect::<Vec<_>>().join(", ")
     }
@@ -77,9 +84,31 @@ impl Counts {
     }
 }
 
+/// `imported 2 secrets (5 keys), removed db`: names and numbers, never a value.
+pub(super) fn imported(done: Done, pruned: &Pruned) -> String {
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let secrets = count(done.created + done.updated + done.unchanged, "secret");
+    let mut sentence = format!("imported {secrets} ({})", count(done.keys, "key"));
+    if !pruned.removed.is_empty() {
+        let removed: Vec<&str> = pruned.removed.iter().map(SecretName::as_str).collect();
+        sentence.push_str(&format!(", removed {}", removed.join(", ")));
+    }
+    sentence
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_counted_and_what_went_is_named() {
+        let done = Done { created: 1, unchanged: 1, keys: 5, ..Done::default() };
+        assert_eq!(imported(done, &Pruned::default()), "imported 2 secrets (5 keys)");
+        let removed = ["db", "old"].map(|name| name.parse().unwrap()).into();
+        let done = Done { updated: 1, keys: 1, leaving: 2, ..Done::default() };
+        let pruned = Pruned { removed, ..Pruned::default() };
+        assert_eq!(imported(done, &pruned), "imported 1 secret (1 key), removed db, old");
+    }
 
     #[test]
     fn sentences_count_what_there_is() {
@@ -91,6 +120,8 @@ mod tests {
         assert_eq!(reused.after(Duration::from_secs(1)), sentence);
         let one = Counts { redeploy: 1, ..Counts::default() };
         assert_eq!(one.before(), "1 function: 1 to redeploy");
+        let waiting = Counts { wait: 1, ..counts };
+        assert_eq!(waiting.before(), "4 functions: 1 to build, 1 waits for a secret, 2 unchanged");
         assert_eq!(Counts::default().after(Duration::ZERO), "Deployed 0 functions in 0.0 s");
     }
 }

@@ -1,5 +1,6 @@
 //! The stages of a push up to its plan, in their order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use sdk::context::Tree;
 use sdk::event::PushEvent;
 use sdk::gateway::FunctionStatus;
 use sdk::id::CommitSha;
+use sdk::secrets::Known;
 use sdk::stack::Stack;
 use sdk::status::State;
 use tempfile::TempDir;
@@ -15,6 +17,7 @@ use tempfile::TempDir;
 use super::Shared;
 use super::carry::Carried;
 use super::outcome::{Counts, Outcome};
+use super::secrets::Secrets;
 use crate::claims;
 use crate::git::{CommitTree, Credential, GitError, Remote};
 use crate::plan::{Planner, Work};
@@ -53,16 +56,17 @@ impl Shared {
         let (folder, deployed) = tokio::try_join!(self.fetch(&remote, event), self.deployed())?;
         claims::check_login(event, &deployed)?;
         let tree = Tree::new(open(&folder, event)?);
-        let (file, stack) = match self.stack(&tree).await? {
-            Found::Stack(file, stack) => (file, stack),
-            Found::SecretsOnly => {
-                let sentence = "there are only sealed secrets and no stack.yml: nothing to deploy";
-                return Ok(Outcome::Nothing(sentence.to_owned()));
-            }
-        };
-        report.expect(file, &stack);
+        let found = self.find(&tree).await?;
+        if let Some((file, stack)) = &found.stack {
+            report.expect(file, stack);
+        }
+        if let Some(newer) = turn.superseded_by() {
+            return Ok(Outcome::superseded(&newer));
+        }
+        let secrets = self.secrets(report, &remote, &found).await?;
+        let Some((_, stack)) = found.stack else { return self.only_secrets(report, &secrets).await };
         let tree = self.with_submodules(event, tree, folder, &stack).await?;
-        let work = self.plan(event, tree, &stack, deployed).await?;
+        let work = self.plan(event, tree, &stack, deployed, secrets.known.clone()).await?;
         let keep = stack.functions.iter().map(|function| function.name.clone()).collect();
         let counts = Counts::of(&work);
         tracing::info!(functions = work.len(), plan = counts.before(), "plan made");
@@ -72,11 +76,22 @@ impl Shared {
             Carried::Superseded(newer) => return Ok(Outcome::superseded(&newer)),
         };
         self.collect_garbage(report, keep).await?;
-        Ok(Outcome::Deployed(counts.reused(reused).after(started.elapsed())))
+        let imported = self.settle(report, &secrets).await?;
+        let deployed = counts.reused(reused).after(started.elapsed());
+        Ok(Outcome::Deployed(imported.map_or_else(|| deployed.clone(), |imported| format!("{deployed}; {imported}"))))
+    }
+
+    /// A repository without a stack: nothing is built, and functions that were deployed from it stay until it says that it
+    /// has none.
+    async fn only_secrets(&self, report: &Report<'_>, secrets: &Secrets) -> Result<Outcome, Problem> {
+        let older =
+            "there are only sealed secrets in this commit, and those of the branch's head hold: nothing to deploy";
+        let imported = self.settle(report, secrets).await?;
+        Ok(imported.map_or_else(|| Outcome::Nothing(older.to_owned()), Outcome::Deployed))
     }
 
     /// The repository, and the outcome if there is nothing to do. A token that was taken back is made anew, once.
-    async fn approach(&self, event: &PushEvent) -> Result<(Remote, Option<Outcome>), Problem> {
+    pub(super) async fn approach(&self, event: &PushEvent) -> Result<(Remote, Option<Outcome>), Problem> {
         let credential = self.credential(event).await?;
         let remote = self.remote(event, credential.as_ref())?;
         match (self.check_head(&remote, event).await, credential) {
@@ -126,20 +141,20 @@ impl Shared {
         Ok(Some(Outcome::superseded(&head)))
     }
 
-    async fn fetch(&self, remote: &Remote, event: &PushEvent) -> Result<Arc<TempDir>, Problem> {
+    pub(super) async fn fetch(&self, remote: &Remote, event: &PushEvent) -> Result<Arc<TempDir>, Problem> {
         let folder = self.work.create()?;
         remote.fetch(&event.sha, folder.path()).await.map_err(|problem| git(event, problem))?;
         tracing::info!("commit fetched");
         Ok(Arc::new(folder))
     }
 
-    async fn deployed(&self) -> Result<Vec<FunctionStatus>, Problem> {
+    pub(super) async fn deployed(&self) -> Result<Vec<FunctionStatus>, Problem> {
         self.config.gateway.list().await.map_err(Problem::Gateway)
     }
 
-    async fn stack(self: &Arc<Self>, tree: &Arc<Tree>) -> Result<Found, Problem> {
+    async fn find(self: &Arc<Self>, tree: &Arc<Tree>) -> Result<Found, Problem> {
         let (shared, tree) = (Arc::clone(self), Arc::clone(tree));
-        blocking(move || repository::find_stack(&tree, &shared.config.stack)).await
+        blocking(move || repository::find(&tree, &shared.config.stack)).await
     }
 
     async fn plan(
@@ -148,20 +163,25 @@ impl Shared {
         tree: Arc<Tree>,
         stack: &Stack,
         deployed: Vec<FunctionStatus>,
+        secrets: Known,
     ) -> Result<Vec<Work>, Problem> {
         for warning in &stack.warnings {
             tracing::warn!(warning, "A part of the stack file is ignored");
         }
         let stores = self.templates.stores(&self.config, stack, &tree).await?;
-        let deployed = deployed.into_iter().map(|function| (function.name.clone(), function)).collect();
+        let deployed = by_name(deployed);
         let (shared, event, stack) = (Arc::clone(self), event.clone(), stack.clone());
         blocking(move || {
-            let planner =
-                Planner { config: &shared.config, event: &event, repository: &tree, stores: &stores, deployed };
-            planner.plan(&stack)
+            let (config, event, repository, stores, secrets) = (&shared.config, &event, &tree, &stores, &secrets);
+            Planner { config, event, repository, stores, deployed, secrets }.plan(&stack)
         })
         .await
     }
+}
+
+/// Functions by their names at the gateway.
+pub(super) fn by_name(functions: Vec<FunctionStatus>) -> HashMap<String, FunctionStatus> {
+    functions.into_iter().map(|function| (function.name.clone(), function)).collect()
 }
 
 /// The commit in the object database at `folder`.

@@ -143,18 +143,6 @@ async fn what_may_pass_is_tried_again_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_push_with_only_secrets_is_neutral() {
-    let mut lab = Lab::new().await;
-    std::fs::remove_file(lab.repository("alice/app.git").join("stack.yml")).unwrap();
-    lab.write("secrets.yml", "kind: SealedSecret\n");
-    let (status, answer) = lab.push().await;
-    assert_eq!(status, StatusCode::OK);
-    assert_eq!(answer, "there are only sealed secrets and no stack.yml: nothing to deploy");
-    assert_eq!(lab.status("stack-deploy").unwrap().state, State::Neutral);
-    assert!(lab.gateway.messages("garbage-collect").is_empty());
-}
-
-#[tokio::test]
 async fn an_emptied_stack_has_everything_collected() {
     let mut lab = Lab::new().await;
     lab.write("stack.yaml", "provider: {name: openfaas}\nfunctions: {}\n");

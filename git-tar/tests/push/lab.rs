@@ -51,6 +51,7 @@ impl Lab {
             );
         }
         let gateway = FakeGateway::start().await;
+        gateway.answer_with("import-secrets", |_| (StatusCode::NOT_FOUND, "no such function".to_owned()));
         let git = GitServer::start(&dir.path().join("git")).await;
         let at = |name: &str| dir.path().join(name).display().to_string();
         let vars = vec![
