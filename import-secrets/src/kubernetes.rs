@@ -5,6 +5,7 @@
 //! repository, and nothing is written over that does not. A write is done when the controller says so of just that
 //! generation. One secret has one name, whatever keys it has.
 
+mod calls;
 mod cluster;
 mod config;
 mod controller;
@@ -78,7 +79,7 @@ impl KubernetesBackend {
         let lost = match object::state(&current) {
             State::Waiting => false,
             State::Synced => holder.is_none(),
-            State::NotOpened | State::NotManaged => true,
+            State::NotOpened | State::NotManaged | State::Invalid => true,
         };
         if same && !lost {
             return Ok(Some((Box::new(current), false)));

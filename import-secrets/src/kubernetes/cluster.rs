@@ -1,22 +1,18 @@
-//! What is asked of the cluster's API, each call within its time. The namespace is always the functions' own.
+//! What is asked of the cluster's API. The namespace is always the functions' own.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::time::Duration;
 
-use http::StatusCode;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
-use kube::core::ObjectMeta;
-use kube::{Api, Client, Error};
-use tokio::sync::{OnceCell, Semaphore};
+use kube::Resource as _;
+use kube::api::{DeleteParams, GetParams, ListParams, PartialObjectMeta, PostParams, Preconditions};
+use kube::core::{ObjectList, ObjectMeta, Request};
+use serde::de::IgnoredAny;
 
+use super::calls::{Answer, Calls, busy};
 use super::config::Config;
 use super::object::{Sealed, resource};
 use crate::backend::BackendError;
 
-/// So many calls at the same time, all imports together.
-const AT_ONCE: usize = 16;
 /// Names in one answer.
 const PAGE: u32 = 500;
 /// More pages than this are not read.
@@ -24,11 +20,10 @@ const MAX_PAGES: usize = 200;
 
 /// One namespace of a cluster.
 pub(super) struct Cluster {
-    config: kube::Config,
-    client: OnceCell<Client>,
+    calls: Calls,
     namespace: String,
-    timeout: Duration,
-    calls: Semaphore,
+    sealed: Request,
+    secrets: Request,
 }
 
 /// How a write went.
@@ -41,12 +36,12 @@ pub(super) enum Written {
 
 impl Cluster {
     pub(super) fn new(config: &Config) -> Self {
+        let namespace = Some(config.namespace.as_str());
         Self {
-            config: config.cluster.clone(),
-            client: OnceCell::new(),
+            calls: Calls::new(config.cluster.clone(), config.call),
             namespace: config.namespace.clone(),
-            timeout: config.call,
-            calls: Semaphore::new(AT_ONCE),
+            sealed: Request::new(Sealed::url_path(&resource(), namespace)),
+            secrets: Request::new(Secret::url_path(&(), namespace)),
         }
     }
 
@@ -56,11 +51,12 @@ impl Cluster {
 
     /// The names of all `Secret`s. Nothing else of them is asked for.
     pub(super) async fn names(&self) -> Result<BTreeSet<String>, BackendError> {
-        let (secrets, what) = (self.secrets().await?, "the list of secrets");
+        let what = "the list of secrets";
         let (mut names, mut page) = (BTreeSet::new(), ListParams::default().limit(PAGE));
         for _ in 0..MAX_PAGES {
-            let listed = self.call(what, secrets.list_metadata(&page)).await?;
-            let listed = listed.map_err(|error| failed(what, &error))?;
+            let listed = self.calls.ask(what, self.secrets.list_metadata(&page)).await?;
+            let listed: ObjectList<PartialObjectMeta<Secret>> =
+                there(listed).ok_or_else(|| busy(what, "it is not there"))?;
             names.extend(listed.items.into_iter().filter_map(|secret| secret.metadata.name));
             match listed.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
@@ -71,100 +67,63 @@ impl Cluster {
     }
 
     pub(super) async fn sealed(&self, name: &str) -> Result<Option<Sealed>, BackendError> {
-        let (sealed, what) = (self.sealed_secrets().await?, format!("the SealedSecret {name}"));
-        self.call(&what, sealed.get_opt(name)).await?.map_err(|error| failed(&what, &error))
+        let request = self.sealed.get(name, &GetParams::default());
+        self.calls.ask(&sealed(name), request).await.map(there)
     }
 
     /// What is said of a `Secret`, without its values.
     pub(super) async fn secret_metadata(&self, name: &str) -> Result<Option<ObjectMeta>, BackendError> {
-        let (secrets, what) = (self.secrets().await?, format!("the secret {name}"));
-        let found = self.call(&what, secrets.get_metadata_opt(name)).await?;
-        found.map(|secret| secret.map(|secret| secret.metadata)).map_err(|error| failed(&what, &error))
+        let request = self.secrets.get_metadata(name, &GetParams::default());
+        let answer = self.calls.ask::<PartialObjectMeta<Secret>>(&format!("the secret {name}"), request).await?;
+        Ok(there(answer).map(|secret| secret.metadata))
     }
 
     pub(super) async fn secret(&self, name: &str) -> Result<Option<Secret>, BackendError> {
-        let (secrets, what) = (self.secrets().await?, format!("the secret {name}"));
-        self.call(&what, secrets.get_opt(name)).await?.map_err(|error| failed(&what, &error))
+        let request = self.secrets.get(name, &GetParams::default());
+        self.calls.ask(&format!("the secret {name}"), request).await.map(there)
     }
 
     pub(super) async fn create(&self, name: &str, object: &Sealed) -> Result<Written, BackendError> {
-        let (sealed, what) = (self.sealed_secrets().await?, format!("the SealedSecret {name}"));
-        written(&what, self.call(&what, sealed.create(&PostParams::default(), object)).await?)
+        let what = sealed(name);
+        let request = self.sealed.create(&PostParams::default(), json(&what, object)?);
+        match self.calls.ask(&what, request).await? {
+            Answer::Is(object) => Ok(Written::Done(Box::new(object))),
+            Answer::Conflict => Ok(Written::Overtaken),
+            Answer::NotFound => Err(busy(&what, "the cluster has none: is the Sealed Secrets controller installed?")),
+        }
     }
 
     /// Replaces the object of just the version that the new one names.
     pub(super) async fn replace(&self, name: &str, object: &Sealed) -> Result<Written, BackendError> {
-        let (sealed, what) = (self.sealed_secrets().await?, format!("the SealedSecret {name}"));
-        written(&what, self.call(&what, sealed.replace(name, &PostParams::default(), object)).await?)
+        let what = sealed(name);
+        let request = self.sealed.replace(name, &PostParams::default(), json(&what, object)?);
+        match self.calls.ask(&what, request).await? {
+            Answer::Is(object) => Ok(Written::Done(Box::new(object))),
+            Answer::Conflict | Answer::NotFound => Ok(Written::Overtaken),
+        }
     }
 
     /// Deletes an object that meets the conditions, and with it what the controller made from it. False where it does not.
     pub(super) async fn delete(&self, name: &str, just_this: Preconditions) -> Result<bool, BackendError> {
-        let (sealed, what) = (self.sealed_secrets().await?, format!("the SealedSecret {name}"));
-        let parameters = DeleteParams::background().preconditions(just_this);
-        match self.call(&what, sealed.delete(name, &parameters)).await? {
-            Ok(_) => Ok(true),
-            Err(Error::Api(status)) if status.is_not_found() => Ok(true),
-            Err(Error::Api(status)) if status.code == StatusCode::CONFLICT.as_u16() => Ok(false),
-            Err(error) => Err(failed(&what, &error)),
+        let request = self.sealed.delete(name, &DeleteParams::background().preconditions(just_this));
+        match self.calls.ask::<IgnoredAny>(&sealed(name), request).await? {
+            Answer::Is(_) | Answer::NotFound => Ok(true),
+            Answer::Conflict => Ok(false),
         }
     }
+}
 
-    async fn sealed_secrets(&self) -> Result<Api<Sealed>, BackendError> {
-        Ok(Api::namespaced_with(self.client().await?, &self.namespace, &resource()))
-    }
+fn sealed(name: &str) -> String {
+    format!("the SealedSecret {name}")
+}
 
-    async fn secrets(&self) -> Result<Api<Secret>, BackendError> {
-        Ok(Api::namespaced(self.client().await?, &self.namespace))
-    }
-
-    /// Made at the first call: it wants a runtime, and the account's files may come a moment after the pod has started.
-    async fn client(&self) -> Result<Client, BackendError> {
-        let made = self.client.get_or_try_init(|| async { Client::try_from(self.config.clone()) }).await;
-        made.cloned().map_err(|error| failed("the cluster's API", &error))
-    }
-
-    /// One call, in its turn and for a limited time.
-    async fn call<T>(&self, what: &str, call: impl Future<Output = T>) -> Result<T, BackendError> {
-        let in_turn = async {
-            let _turn = self.calls.acquire().await;
-            call.await
-        };
-        tokio::time::timeout(self.timeout, in_turn).await.map_err(|_| busy(what, "the cluster's API takes long"))
+fn there<T>(answer: Answer<T>) -> Option<T> {
+    match answer {
+        Answer::Is(object) => Some(object),
+        Answer::NotFound | Answer::Conflict => None,
     }
 }
 
-fn written(what: &str, result: Result<Sealed, Error>) -> Result<Written, BackendError> {
-    match result {
-        Ok(object) => Ok(Written::Done(Box::new(object))),
-        // It is there already, or has another version, or is gone.
-        Err(Error::Api(status)) if status.code == StatusCode::CONFLICT.as_u16() => Ok(Written::Overtaken),
-        Err(error) => Err(failed(what, &error)),
-    }
-}
-
-/// Without what the cluster said: it may have repeated what it was sent.
-fn failed(what: &str, error: &Error) -> BackendError {
-    let Error::Api(answer) = error else {
-        return busy(
-            what,
-            if is_transport(error) { error.to_string() } else { "the answer is not understood".to_owned() },
-        );
-    };
-    match StatusCode::from_u16(answer.code) {
-        Ok(status @ (StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY)) => {
-            BackendError::Refused { what: what.to_owned(), status }
-        }
-        Ok(StatusCode::NOT_FOUND) => busy(what, "it is not there: is the Sealed Secrets controller installed?"),
-        Ok(status) => busy(what, format!("the cluster's API answered with {status}")),
-        Err(_) => busy(what, "the cluster's API answered with no status"),
-    }
-}
-
-fn is_transport(error: &Error) -> bool {
-    !matches!(error, Error::SerdeError(_) | Error::FromUtf8(_))
-}
-
-fn busy(what: &str, why: impl Display) -> BackendError {
-    BackendError::Busy { operation: format!("have {what}"), cause: Some(why.to_string().into()) }
+fn json(what: &str, object: &Sealed) -> Result<Vec<u8>, BackendError> {
+    serde_json::to_vec(object).map_err(|_| busy(what, "it cannot be written down"))
 }

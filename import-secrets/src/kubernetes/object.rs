@@ -53,6 +53,8 @@ pub(super) enum State {
     NotOpened,
     /// There is a `Secret` of that name which somebody else made.
     NotManaged,
+    /// The cluster takes no such `Secret`, for it is too long.
+    Invalid,
 }
 
 /// Where the objects are in the API.
@@ -154,6 +156,7 @@ pub(super) fn state(object: &Sealed) -> State {
         Some(("True", _)) => State::Synced,
         Some(("False", why)) if why.contains("already exists and is not managed") => State::NotManaged,
         Some(("False", why)) if CANNOT_OPEN.iter().any(|part| why.contains(part)) => State::NotOpened,
+        Some(("False", why)) if why.contains("is invalid:") => State::Invalid,
         // Such as two writers of one Secret; the controller tries again by itself.
         _ => State::Waiting,
     }

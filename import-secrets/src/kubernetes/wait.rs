@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::KubernetesBackend;
@@ -52,6 +53,10 @@ impl KubernetesBackend {
                     return Err(Unopenable { name: name.to_owned(), key: None, why }.into());
                 }
                 State::NotManaged => return Err(BackendError::Exists { name: name.to_owned() }),
+                State::Invalid => {
+                    let what = format!("the secret {name}");
+                    return Err(BackendError::Refused { what, status: StatusCode::UNPROCESSABLE_ENTITY });
+                }
                 State::Synced if self.is_made(name, &object).await? => return Ok(()),
                 State::Synced | State::Waiting => {}
             }

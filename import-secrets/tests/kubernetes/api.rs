@@ -70,6 +70,9 @@ fn answer(
     let path = uri.path();
     if let Some(name) = path.strip_prefix(SECRETS) {
         return match (method, name.strip_prefix('/')) {
+            (&Method::GET, Some(name)) if state.garbles && !metadata => {
+                Ok(json!({ "kind": "Secret", "data": { "k": state.secrets.get(name).map(Value::to_string) } }))
+            }
             (&Method::GET, Some(name)) => state.secrets.get(name).map(|secret| seen(secret, metadata)).ok_or(NOT_FOUND),
             (&Method::GET, None) => Ok(list(state, uri.query().unwrap_or_default(), metadata)),
             // What the account of import-secrets may not do.

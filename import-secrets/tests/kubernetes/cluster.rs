@@ -35,6 +35,10 @@ pub(crate) struct State {
     pub(crate) interferes: usize,
     /// The controller's keys.
     pub(crate) ring: Keyring,
+    /// Whether the cluster answers with a `Secret` that nobody understands.
+    pub(crate) garbles: bool,
+    /// What the cluster says of every `Secret` that the controller would make.
+    pub(crate) invalid: Option<&'static str>,
     /// Whether the controller is at work.
     pub(crate) controller: bool,
     /// Whether the controller makes a `Secret` again that was deleted.
@@ -137,6 +141,8 @@ impl State {
             token: None,
             interferes: 0,
             ring: Keyring::from_pem(own_key().to_pem().expose_secret()).unwrap(),
+            garbles: false,
+            invalid: None,
             controller: true,
             watches_secrets: true,
             collector: true,

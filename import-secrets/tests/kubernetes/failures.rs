@@ -124,3 +124,13 @@ async fn a_removal_that_the_cluster_has_not_made_yet_is_repeated() {
     stage.prune(&event).await;
     assert_eq!(stage.cluster.values("alice-db").unwrap()["k"], "new");
 }
+
+#[tokio::test]
+async fn a_secret_that_the_cluster_does_not_take_is_refused_for_good() {
+    let stage = InCluster::start().await;
+    stage.cluster.state().invalid = Some("data: Too long: must have at most 1048576 bytes");
+    let (status, text) = stage.refused(&push("alice", "secrets"), &sealed("alice-db", &[("k", "v")])).await;
+    assert_eq!(status, 422, "{text}");
+    assert_eq!(text, "the secret alice-db is refused with 422 Unprocessable Entity");
+    assert!(stage.cluster.names().0.is_empty(), "it is undone");
+}

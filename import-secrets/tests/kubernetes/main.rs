@@ -16,3 +16,4 @@ mod controller;
 mod failures;
 mod ownership;
 mod secrets;
+mod silence;

@@ -102,6 +102,9 @@ impl State {
 
     fn unseal(&mut self, name: &str, object: &Value) -> Result<(), String> {
         let values = self.opens(object)?;
+        if let Some(why) = self.invalid {
+            return Err(format!("Secret {name:?} is invalid: {why}"));
+        }
         let uid = &object["metadata"]["uid"];
         let mut secret = match self.secrets.get(name) {
             None => self.new_object(json!({ "apiVersion": "v1", "kind": "Secret" })),
