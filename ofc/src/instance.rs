@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::DataDir;
 use crate::report::Trouble;
+use crate::secrets::Secrets;
 
 /// How often a command looks again while it waits for a platform to start or stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -49,6 +50,9 @@ pub struct Outside {
     pub scheme: String,
     /// The port that users type.
     pub port: u16,
+    /// The folder of the secrets that are not in the data directory, for a platform that got them from systemd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<PathBuf>,
     /// The host of the repositories, if it is not the platform's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<ForeignHost>,
@@ -86,6 +90,12 @@ impl Record {
     /// The host of repositories, if it is not the platform's own.
     pub fn foreign_host(&self) -> Option<&ForeignHost> {
         self.outside.as_ref()?.host.as_ref()
+    }
+
+    /// The platform's secrets, wherever it had them from.
+    pub fn secrets(&self, data: &DataDir) -> Secrets {
+        let given = self.outside.as_ref().and_then(|outside| outside.secrets.clone());
+        Secrets::existing(data.secrets()).with_given(given)
     }
 
     /// The address of the platform's own git host.
@@ -322,7 +332,7 @@ mod tests {
         assert_eq!(Record::sample().host("git"), "git.localhost:8000");
         assert!(Record::sample().own_git().is_ok());
         let host = ForeignHost { url: "https://github.com/".into(), api_url: None, app_id: None };
-        let outside = Outside { scheme: "https".into(), port: 443, host: Some(host) };
+        let outside = Outside { scheme: "https".into(), port: 443, secrets: None, host: Some(host) };
         let record = Record { outside: Some(outside), git: None, ..Record::sample() };
         assert_eq!(
             (record.auth_url(), record.git_url()),

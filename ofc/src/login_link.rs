@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::data_dir::DataDir;
 use crate::instance::Record;
-use crate::secrets::{GIT_TOKEN_KEY, Secrets};
+use crate::secrets::GIT_TOKEN_KEY;
 
 /// A new link for an owner.
 ///
@@ -16,7 +16,7 @@ use crate::secrets::{GIT_TOKEN_KEY, Secrets};
 /// When the key cannot be read, or people sign in elsewhere.
 pub fn make(data: &DataDir, record: &Record, owner: &Owner) -> anyhow::Result<SecretString> {
     record.own_git()?;
-    let key = Secrets::existing(data.secrets()).get(GIT_TOKEN_KEY)?;
+    let key = record.secrets(data).get(GIT_TOKEN_KEY)?;
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let path = of_git::login_link(&key, owner, now);
     Ok(format!("{}{}", record.git_url(), path.expose_secret()).into())

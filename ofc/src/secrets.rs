@@ -107,6 +107,12 @@ impl Secrets {
         Self { folder, given: None }
     }
 
+    /// The same with files of another folder before its own.
+    #[must_use]
+    pub fn with_given(self, given: Option<PathBuf>) -> Self {
+        Self { given, ..self }
+    }
+
     /// The file of a secret.
     pub fn path(&self, name: &str) -> PathBuf {
         match &self.given {

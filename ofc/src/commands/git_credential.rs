@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::data_dir::DataDir;
 use crate::instance::{self, Record};
-use crate::secrets::{GIT_TOKEN_KEY, Secrets};
+use crate::secrets::GIT_TOKEN_KEY;
 
 /// Git sends a few short lines.
 const MAX_QUESTION: u64 = 64 * 1024;
@@ -38,7 +38,7 @@ impl GitCredential {
         }
         let data = DataDir::at(&self.data)?;
         let record = instance::running(&data)?;
-        let key = Secrets::existing(data.secrets()).get(GIT_TOKEN_KEY)?;
+        let key = record.secrets(&data).get(GIT_TOKEN_KEY)?;
         if let Some(answer) = answer(&question, &record, &key) {
             crate::terminal::print(answer.expose_secret())?;
         }

@@ -17,6 +17,7 @@ pub mod password;
 pub mod redeliver;
 pub mod redeploy;
 pub mod repo;
+pub mod seal;
 pub mod status;
 pub mod token;
 pub mod up;
@@ -30,7 +31,7 @@ use secrecy::ExposeSecret;
 use crate::data_dir::DataDir;
 use crate::instance::Record;
 use crate::report::Trouble;
-use crate::secrets::{self, Secrets};
+use crate::secrets;
 
 /// Runs the work of a command that only asks something.
 pub(crate) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
@@ -61,7 +62,7 @@ pub(crate) fn repository(text: &str) -> anyhow::Result<RepoPath> {
 
 /// The gateway of a running platform.
 pub(crate) fn gateway(data: &DataDir, record: &Record) -> anyhow::Result<Gateway> {
-    let secrets = Secrets::existing(data.secrets());
+    let secrets = record.secrets(data);
     let user = secrets.get(secrets::GATEWAY_USER)?;
     let password = secrets.get(secrets::GATEWAY_PASSWORD)?;
     Ok(Gateway::new(record.gateway_url().parse()?, user.expose_secret(), password))

@@ -143,7 +143,7 @@ fn shown(url: &Url) -> String {
 /// # Errors
 /// When its key cannot be read.
 pub(crate) fn local_app(data: &DataDir, record: &Record) -> anyhow::Result<App> {
-    app_of(&Secrets::existing(data.secrets()), record)
+    app_of(&record.secrets(data), record)
 }
 
 /// The same with the platform's own secrets at hand.
@@ -175,7 +175,7 @@ pub(crate) fn app_of(secrets: &Secrets, record: &Record) -> anyhow::Result<App> 
 
 /// An owner of a platform that runs here.
 pub(crate) fn local_owner(data: &DataDir, record: &Record, owner: &Owner) -> anyhow::Result<Client> {
-    let key = Secrets::existing(data.secrets()).get(GIT_TOKEN_KEY)?;
+    let key = record.secrets(data).get(GIT_TOKEN_KEY)?;
     Ok(Client::with_token(local_api(record)?, of_git::token(&key, owner)))
 }
 

@@ -211,3 +211,64 @@ fn bucket(ask: &mut Ask<'_>) -> anyhow::Result<Store> {
         ask.line("Bucket", "", |text| if text.is_empty() { Err("a name".to_owned()) } else { Ok(text.to_owned()) })?;
     Ok(Store::S3 { url, region, bucket })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_file::render;
+
+    fn asked(answers: &str, given: &Given) -> anyhow::Result<ConfigFile> {
+        let mut ask = Ask::Person { input: Box::new(answers.as_bytes()), output: Box::new(std::io::sink()) };
+        configuration(&mut ask, given, PathBuf::from("/etc/ofc"))
+    }
+
+    #[test]
+    fn few_answers_make_an_installation() {
+        let answers = "example.com\nsystemd\n\n\nacme\nacme, alice\n\nops@example.com\n\nyes\nghcr.io/acme\n\n";
+        let config = asked(answers, &Given::default()).unwrap();
+        let text = render(&config);
+        assert_eq!(ConfigFile::parse(&text, PathBuf::from("/etc/ofc")).unwrap(), config);
+        insta::assert_snapshot!(text, @r#"
+        # One installation of OpenFaaS Cloud; docs/init.md describes every key.
+        domain: "example.com"
+        target: systemd
+        source:
+          host: github
+          url: "https://github.com/"
+          app:
+            organisation: "acme"
+            public: true
+        tenants:
+          - "acme"
+          - "alice"
+        sign_in:
+          provider: github
+          url: "https://github.com/"
+        tls:
+          mode: acme
+          accept_terms: true
+          email: "ops@example.com"
+          staging: true
+        registry:
+          prefix: "ghcr.io/acme/"
+          credentials: "~/.docker/config.json"
+        "#);
+    }
+
+    #[test]
+    fn in_a_cluster_repositories_are_elsewhere() {
+        let given = Given { domain: Some("a.io".into()), target: Some(Target::Kubernetes) };
+        let config = asked("local\ngitlab\n\nalice\nclient\nghcr.io/a\n\n\n\nlogs\n", &given).unwrap();
+        assert!(matches!((&config.source, &config.tls), (Source::Gitlab(_), Tls::Proxy)));
+        assert!(ConfigFile::parse(&render(&config), PathBuf::new()).is_ok());
+    }
+
+    #[test]
+    fn terms_that_nobody_accepts_are_no_certificates() {
+        let given = Given { domain: Some("a.io".into()), target: Some(Target::Up) };
+        let error = asked("local\nacme\n\n\nno\n", &given).unwrap_err();
+        assert!(crate::report::render(&error).contains("terms"), "{error}");
+        let wrong = Given { domain: Some("-a".into()), target: None };
+        assert!(asked("", &wrong).unwrap_err().to_string().starts_with("--domain has to be"));
+    }
+}

@@ -109,7 +109,37 @@ async fn an_app_is_made_once_and_its_secrets_are_kept() {
     assert!(manifest["redirect_url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     manifest["redirect_url"] = "here".into();
     assert_eq!(path, "/organizations/acme/settings/apps/new");
-    insta::assert_json_snapshot!(manifest, @"");
+    insta::assert_json_snapshot!(manifest, @r#"
+    {
+      "callback_urls": [
+        "https://auth.system.example.com/oauth2/authorized"
+      ],
+      "default_events": [
+        "push",
+        "check_run",
+        "check_suite",
+        "repository",
+        "deployment"
+      ],
+      "default_permissions": {
+        "checks": "write",
+        "contents": "read",
+        "deployments": "write",
+        "members": "read",
+        "metadata": "read",
+        "statuses": "write"
+      },
+      "hook_attributes": {
+        "active": true,
+        "url": "https://system.example.com/github-event"
+      },
+      "name": "my app",
+      "public": false,
+      "redirect_url": "here",
+      "request_oauth_on_install": false,
+      "url": "https://system.example.com"
+    }
+    "#);
     assert_eq!(fake.faults(), [] as [&str; 0]);
     // Again: nobody is asked, and nothing is made.
     let mut again = Report::default();

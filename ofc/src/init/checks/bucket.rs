@@ -52,3 +52,34 @@ async fn round_trip(bucket: &Bucket) -> Result<(), StoreError> {
     bucket.get(&key, 64).await?;
     bucket.delete(&key).await
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::test_servers::{ACCESS_KEY, InProcess, SECRET_KEY};
+
+    use super::*;
+
+    async fn said(address: &str, keys: &[(&str, &str)]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("{{domain: a.io, store: {{kind: s3, url: 'http://{address}', bucket: logs}}}}");
+        let config = ConfigFile::parse(&text, folder.path().to_owned()).unwrap();
+        for (name, value) in keys {
+            std::fs::write(folder.path().join(name), value).unwrap();
+        }
+        let finding = examine(&config, &Secrets::existing(folder.path().to_owned())).await.unwrap();
+        anstream::adapter::strip_str(&crate::doctor::lines(&[finding])).to_string()
+    }
+
+    #[tokio::test]
+    async fn a_bucket_has_to_take_an_object_and_give_it_back() {
+        let server = InProcess::start().await;
+        let good = [(S3[0], ACCESS_KEY), (S3[1], SECRET_KEY)];
+        let text = said(server.address(), &good).await;
+        assert!(text.starts_with("ok") && text.contains("can be written to"), "{text}");
+        let text = said(server.address(), &[(S3[0], ACCESS_KEY), (S3[1], "hunter2")]).await;
+        assert!(text.starts_with("FAIL") && text.contains("store.url") && !text.contains("hunter2"), "{text}");
+        assert!(said(server.address(), &good[..1]).await.contains("s3-secret-key is not there"));
+        let gone = said("127.0.0.1:1", &good).await;
+        assert!(gone.starts_with("FAIL"), "{gone}");
+    }
+}

@@ -85,6 +85,9 @@ fn of(root: &Section<'_>, target: Option<Target>, files: &[PathBuf], folder: Pat
     let source = source(root, &mut left_out);
     let sign_in = source.as_ref().and_then(|source| sign_in(root, source));
     let tenants = tenants(root, &found);
+    if matches!(tenants, Some(Tenants::List(_))) && root.has("customers_url") {
+        left_out.push(("customers_url".to_owned(), "the list is in the secret customers"));
+    }
     let tls = tls(root, target, &mut left_out);
     let registry = registry(root, &found);
     let store = store(root, target, &mut left_out);
@@ -154,11 +157,15 @@ fn source(root: &Section<'_>, left_out: &mut Vec<(String, &'static str)>) -> Opt
             }
         },
     );
-    gitlab.finish();
     if scm {
+        if gitlab.has("gitlab_instance") {
+            left_out.push(("gitlab.gitlab_instance".to_owned(), "scm is github"));
+        }
         let app = AppSettings { id, ..AppSettings::default() };
+        gitlab.finish();
         Github::at(GITHUB.parse().ok()?, None, app).map(Source::Github)
     } else {
+        gitlab.finish();
         Some(Source::Gitlab(Gitlab { url: instance?, topic: None }))
     }
 }

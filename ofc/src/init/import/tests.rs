@@ -125,7 +125,61 @@ fn every_field_is_taken_over_or_named() {
     assert!(!text.contains("hunter2") && !format!("{imported:?}").contains("hunter2"), "{text}");
     let checked = ConfigFile::parse(&render(&imported.config), folder.path().to_owned()).unwrap();
     assert_eq!(checked, imported.config);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # One installation of OpenFaaS Cloud; docs/init.md describes every key.
+    domain: "myfaas.club"
+    target: kubernetes
+    build_branch: "master"
+    source:
+      host: github
+      url: "https://github.com/"
+      app:
+        id: 24304
+    tenants:
+      - "alice"
+      - "acme"
+    sign_in:
+      provider: github
+      url: "https://github.com/"
+      client_id: "clientid"
+    tls:
+      mode: proxy
+    registry:
+      prefix: "docker.io/ofctest/"
+      credentials: "HERE/./credentials/config.json"
+    store:
+      kind: s3
+      url: "http://cloud-minio.openfaas.svc.cluster.local:9000/"
+      region: "us-east-1"
+      bucket: "pipeline"
+    limits:
+      scale_to_zero: false
+    templates:
+      - "https://github.com/openfaas/golang-http-template"
+    dockerfiles: false
+
+    Secrets: basic-auth-user, payload-secret, private-key, slack-url
+
+    Not taken over:
+      secrets.jwt-private-key.key: a command is not run: it is made here, or named at the end
+      secrets.route53-credentials-secret.secret-access-key: it is a cloud's, for something that is not done here
+      github.private_key_filename: the key's file is called private-key here
+      github.public_link: GitHub says where the App's page is
+      gitlab.gitlab_instance: scm is github
+      customers_url: the list is in the secret customers
+      tls_config.dns_service: a wildcard needs tls.dns_hook, a program of yours (docs/https.md)
+      tls_config.region: a wildcard needs tls.dns_hook, a program of yours (docs/https.md)
+      tls_config.access_key_id: a wildcard needs tls.dns_hook, a program of yours (docs/https.md)
+      tls_config: in a cluster the ingress or cert-manager ends encryption, as before
+      ingress: of-router is reached by a Service or a port of yours
+      network_policies: they are always written
+      enable_ecr: repositories at ECR are not made here; make them before the first push, or use another registry
+      ecr_config: repositories at ECR are not made here; make them before the first push, or use another registry
+      ingress_operator: custom domains are the router's own (docs/edge.md)
+      openfaas_operator: any OpenFaaS gateway will do
+      openfaas_cloud_version: it is the version of this program
+      features: they were switches of the old program
+    "#);
 }
 
 #[test]

@@ -47,13 +47,13 @@ fn users(config: &ConfigFile) -> anyhow::Result<String> {
 /// The unit. Its credentials are the files that are there now.
 fn unit(given: &Given<'_>, program: &Path) -> anyhow::Result<String> {
     let config = given.config;
-    let (program, path, data) = (word(program)?, word(&absolute(given.path)?)?, word(&config.data())?);
+    let (program, path, data) = (argument(program)?, argument(&absolute(given.path)?)?, argument(&config.data())?);
     let mut text = format!("{MADE}\n{HEAD}");
     let _ = writeln!(
         text,
         "ExecStart={program} up --config {path} --data {data} --secrets ${{CREDENTIALS_DIRECTORY}} --log-format json --quiet"
     );
-    let _ = writeln!(text, "EnvironmentFile=-{}", word(&absolute(&given.folder.join(ENVIRONMENT))?)?);
+    let _ = writeln!(text, "EnvironmentFile=-{}", specifiers(&absolute(&given.folder.join(ENVIRONMENT))?)?);
     for name in credentials(&config.secrets())? {
         let _ = writeln!(text, "LoadCredential={name}:{}", specifiers(&config.secrets().join(&name))?);
     }
@@ -62,7 +62,7 @@ fn unit(given: &Given<'_>, program: &Path) -> anyhow::Result<String> {
             let _ = writeln!(text, "StateDirectory={}\nStateDirectoryMode=0700", word(below)?);
         }
         Err(_) => {
-            let _ = writeln!(text, "ReadWritePaths={data}");
+            let _ = writeln!(text, "ReadWritePaths={}", word(&config.data())?);
         }
     }
     if [config.listen.http.port(), config.listen.https.port()].iter().any(|port| *port < 1024) && config.tls.is_ours() {
@@ -89,7 +89,6 @@ RestartSec=5
 # The platform promises to be gone after ten seconds.
 TimeoutStopSec=20
 LimitNOFILE=65536
-Environment=XDG_STATE_HOME=/tmp
 ";
 
 const TAIL: &str = "\
@@ -130,14 +129,19 @@ fn absolute(path: &Path) -> anyhow::Result<std::path::PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
-/// A path as one word of a unit.
+/// A path as one argument of a command, where variables are replaced.
+fn argument(path: &Path) -> anyhow::Result<String> {
+    Ok(word(path)?.replace('$', "$$"))
+}
+
+/// A path as one word of a list.
 fn word(path: &Path) -> anyhow::Result<String> {
-    let text = specifiers(path)?.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$");
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-%$".contains(&b));
+    let text = specifiers(path)?.replace('\\', "\\\\").replace('"', "\\\"");
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-%".contains(&b));
     Ok(if plain { text } else { format!("\"{text}\"") })
 }
 
-/// A path as it stands behind a credential's name.
+/// A path where nothing is quoted.
 fn specifiers(path: &Path) -> anyhow::Result<String> {
     match path.to_str() {
         Some(text) if !text.chars().any(char::is_control) => Ok(text.replace('%', "%%")),
@@ -180,7 +184,47 @@ mod tests {
     fn the_unit_has_every_secret_as_a_credential() {
         let folder = tempfile::tempdir().unwrap();
         let text = made(folder.path(), "tls: {mode: acme, accept_terms: true}\n");
-        insta::assert_snapshot!(shown(&text, folder.path()), @"");
+        insta::assert_snapshot!(shown(&text, folder.path()), @r#"
+        # Made by `ofc init` from ofc.yml; it makes this file again when that changes.
+
+        [Unit]
+        Description=OpenFaaS Cloud
+        Wants=network-online.target
+        After=network-online.target docker.service
+
+        [Service]
+        User=ofc
+        Group=ofc
+        SupplementaryGroups=docker
+        Restart=on-failure
+        RestartSec=5
+        # The platform promises to be gone after ten seconds.
+        TimeoutStopSec=20
+        LimitNOFILE=65536
+        ExecStart=OFC up --config HERE/ofc.yml --data /var/lib/ofc --secrets ${CREDENTIALS_DIRECTORY} --log-format json --quiet
+        EnvironmentFile=-HERE/ofc.env
+        LoadCredential=github-app.json:HERE/secrets/github-app.json
+        LoadCredential=payload-secret:HERE/secrets/payload-secret
+        StateDirectory=ofc
+        StateDirectoryMode=0700
+        AmbientCapabilities=CAP_NET_BIND_SERVICE
+        CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+        NoNewPrivileges=yes
+        ProtectSystem=strict
+        ProtectHome=read-only
+        PrivateTmp=yes
+        PrivateDevices=yes
+        ProtectKernelTunables=yes
+        ProtectKernelModules=yes
+        ProtectControlGroups=yes
+        RestrictSUIDSGID=yes
+        RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+        LockPersonality=yes
+        UMask=0077
+
+        [Install]
+        WantedBy=multi-user.target
+        "#);
     }
 
     #[test]
@@ -204,7 +248,8 @@ mod tests {
 
     #[test]
     fn words_of_a_unit_are_safe() {
-        assert_eq!(word(Path::new("/a b/%n$x\"")).unwrap(), "\"/a b/%%n$$x\\\"\"");
+        assert_eq!(argument(Path::new("/a b/%n$x\"")).unwrap(), "\"/a b/%%n$$x\\\"\"");
+        assert_eq!(word(Path::new("/a/$x")).unwrap(), "\"/a/$x\"");
         assert!(word(Path::new("/a\nExecStart=/bin/false")).is_err());
     }
 }

@@ -86,7 +86,44 @@ fn manifests_are_whole_and_secrets_are_closed_to_others() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, if name.starts_with("10") { 0o600 } else { 0o644 }, "{name}");
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    Namespace /openfaas
+    Namespace /openfaas-builder
+    Namespace /openfaas-fn
+    Secret openfaas/basic-auth-password
+    Secret openfaas/basic-auth-user
+    Secret openfaas/customers
+    Secret openfaas/jwt-private-key
+    Secret openfaas/of-client-secret
+    Secret openfaas/payload-secret
+    Secret openfaas-fn/basic-auth-password
+    Secret openfaas-fn/basic-auth-user
+    Secret openfaas-fn/builder-payload-secret
+    Secret openfaas-fn/customers
+    Secret openfaas-fn/github-webhook-secret
+    Secret openfaas-fn/gitlab-api-token
+    Secret openfaas-fn/gitlab-webhook-secret
+    Secret openfaas-fn/payload-secret
+    Secret openfaas-fn/private-key
+    Secret openfaas-fn/s3-access-key
+    Secret openfaas-fn/s3-secret-key
+    Secret openfaas-fn/sealing-keys
+    Secret openfaas-fn/slack-url
+    Secret openfaas/basic-auth
+    Secret openfaas-builder/payload-secret
+    Secret openfaas-builder/builder-private-key
+    Secret openfaas-builder/registry-secret
+    Secret openfaas-fn/registry-pull-secret
+    ServiceAccount openfaas-fn/default
+    ServiceAccount openfaas-fn/import-secrets
+    Role openfaas-fn/import-secrets
+    RoleBinding openfaas-fn/import-secrets
+    NetworkPolicy openfaas-fn/functions
+    NetworkPolicy openfaas-fn/tenants-egress
+    NetworkPolicy openfaas/system
+    NetworkPolicy openfaas/of-router
+    NetworkPolicy openfaas-builder/builder
+    "#);
     assert!(!report.render().contains("the payload-secret"));
 }
 
@@ -108,5 +145,36 @@ fn the_stack_s_files_are_filled_in() {
     for name in ["gateway_config.yml", "github.yml", "buildshiprun_limits.yml"] {
         text += &std::fs::read_to_string(config.data().join("stack").join(name)).unwrap();
     }
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    # Made by `ofc init` from ofc.yml; it makes this file again when that changes.
+    environment:
+      gateway_url: "http://gateway.openfaas:8080/"
+      builder_url: "http://of-builder.openfaas-builder:8080/"
+      gateway_pretty_url: "https://user.example.com/function"
+      customers_path: "/var/openfaas/secrets/customers"
+      push_repository_url: "ghcr.io/acme/"
+      repository_url: "ghcr.io/acme/"
+      build_branch: "live"
+      enable_dockerfile_lang: "true"
+      build_parallelism: "4"
+      log_store: "s3"
+      record_store: "s3"
+      s3_url: "minio.openfaas:9000"
+      s3_region: "us-east-1"
+      s3_bucket: "pipeline"
+      s3_tls: "false"
+    # Made by `ofc init` from ofc.yml; it makes this file again when that changes.
+    environment:
+      github_url: "https://github.com"
+      github_api_url: "https://api.github.com"
+      github_app_id: "4711"
+      report_status: "true"
+      use_checks: "true"
+      use_deployments: "true"
+      environment: "production"
+    # Made by `ofc init` from ofc.yml; it makes this file again when that changes.
+    environment:
+      function_memory_limit_mb: "256"
+      scale_to_zero: "false"
+    "#);
 }
