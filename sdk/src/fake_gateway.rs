@@ -182,11 +182,7 @@ impl FakeGateway {
     }
 
     /// Answers every message to `function` that is not queued with what `answer` makes of its body, once it is kept.
-    pub fn answer_with(
-        &self,
-        function: &str,
-        answer: impl Fn(&[u8]) -> (StatusCode, String) + Send + Sync + 'static,
-    ) {
+    pub fn answer_with(&self, function: &str, answer: impl Fn(&[u8]) -> (StatusCode, String) + Send + Sync + 'static) {
         self.kept().answers.insert(function.to_owned(), Arc::new(answer));
     }
 

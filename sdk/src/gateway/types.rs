@@ -264,7 +264,10 @@ pub struct Secret {
     /// The name of the file that functions see; the secret's own where empty. Not a part of OpenFaaS' own API: other
     /// gateways pass it over.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
-    #[cfg_attr(feature = "openapi", schema(nullable, pattern = r"^(\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*)?$", max_length = 253))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(nullable, pattern = r"^(\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*)?$", max_length = 253)
+    )]
     pub file_name: String,
 }
 
