@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, doctor, down, git_credential, init, link, login, login_link, logout, logs, ls, org, password,
-    redeliver, redeploy, repo, status, token, up, whoami,
+    backup, completions, demo, doctor, down, git_credential, init, keys, link, login, login_link, logout, logs, ls,
+    org, password, redeliver, redeploy, repo, restore, seal, status, token, up, whoami,
 };
 
 const EXAMPLES: &str = "\
@@ -59,6 +59,14 @@ enum Command {
     Redeploy(redeploy::Redeploy),
     /// Have the webhooks sent again that did not arrive
     Redeliver(redeliver::Redeliver),
+    /// Seal secrets for one stage, so that they can be committed
+    Seal(seal::Seal),
+    /// The keys that open sealed secrets
+    Keys(keys::Keys),
+    /// Write the platform's keys and state into one file
+    Backup(backup::Backup),
+    /// Make a data directory of a backup
+    Restore(restore::Restore),
     /// Rename or remove a repository, or take the platform away from it
     Repo(repo::Repo),
     /// Print the token with which an owner pushes from another machine
@@ -95,6 +103,10 @@ impl Cli {
             Command::Status(status) => status.run(),
             Command::Redeploy(redeploy) => redeploy.run(),
             Command::Redeliver(redeliver) => redeliver.run(),
+            Command::Seal(seal) => seal.run(),
+            Command::Keys(keys) => keys.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Restore(restore) => restore.run(),
             Command::Repo(repo) => repo.run(),
             Command::Token(token) => token.run(),
             Command::Password(password) => password.run(),

@@ -84,6 +84,21 @@ impl DataDir {
         self.root.join("secrets")
     }
 
+    /// The keys that open sealed secrets, one file each.
+    pub fn sealing_keys(&self) -> PathBuf {
+        self.root.join("sealing-keys")
+    }
+
+    /// What is known of each owner's sealed secrets.
+    pub fn secret_records(&self) -> PathBuf {
+        self.root.join("secret-records")
+    }
+
+    /// Certificates that were ordered, and the account that ordered them.
+    pub fn certificates(&self) -> PathBuf {
+        self.root.join("acme")
+    }
+
     /// The tenant list.
     pub fn customers(&self) -> PathBuf {
         self.root.join("customers")

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod backup;
 pub mod banner;
 pub mod cli;
 pub mod commands;
+mod config_file;
 pub mod data_dir;
 pub mod demo;
 pub mod doctor;
@@ -12,6 +14,7 @@ pub mod engine;
 pub mod file_handles;
 pub mod git;
 mod host;
+mod init;
 pub mod instance;
 pub mod launch;
 pub mod locate;
@@ -21,6 +24,8 @@ pub mod platform;
 mod redelivery;
 pub mod removal;
 pub mod report;
+mod seal;
+mod sealing;
 pub mod secrets;
 pub mod terminal;
 

@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn an_image_is_its_owner_s_with_and_without_a_registry() {
         let owner = "alice".parse().unwrap();
-        for name in ["alice/app-hello:main-0123", "127.0.0.1:5000/alice/app-hello:x", "ghcr.io/acme/alice/app-hello:x"] {
+        for name in ["alice/app-hello:main-0123", "127.0.0.1:5000/alice/app-hello:x", "ghcr.io/acme/alice/app-hello:x"]
+        {
             assert!(is_of(name, &owner), "{name}");
         }
         for name in ["alice:x", "bob/alice:x", "alice/bob/app:x", "alice-x/app:x", "ghcr.io/alice/bob/app:x"] {

@@ -89,6 +89,23 @@ impl Engine {
         images.into_iter().flat_map(|image| image.repo_tags).filter(|tag| tag.starts_with(&prefix)).collect()
     }
 
+    /// Removes all images whose names begin so, and that nothing runs.
+    pub fn forget_images(&self, prefix: &str) {
+        let options = ListImagesOptionsBuilder::default().build();
+        let images = runtime().block_on(self.0.list_images(Some(options))).unwrap();
+        let names = images.into_iter().flat_map(|image| image.repo_tags.into_iter().chain(image.repo_digests));
+        for name in names.filter(|name| name.starts_with(prefix)) {
+            let options = RemoveImageOptionsBuilder::default().force(true).build();
+            // Its last name takes the image and the other names with it.
+            let _ = runtime().block_on(self.0.remove_image(&name, Some(options), None));
+        }
+    }
+
+    /// True if there is an image of this name.
+    pub fn has_image(&self, name: &str) -> bool {
+        runtime().block_on(self.0.inspect_image(name)).is_ok()
+    }
+
     /// True if a network of this installation is there.
     pub fn has_network_of(&self, instance: &str) -> bool {
         let networks = runtime().block_on(self.0.list_networks(None)).unwrap();

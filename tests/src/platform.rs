@@ -146,6 +146,11 @@ impl Platform {
         command.current_dir(folder.unwrap_or(self.folder.path())).output().unwrap()
     }
 
+    /// Runs another command of `ofc` that says itself which platform it is about.
+    pub fn ofc_alone(&self, arguments: &[&str]) -> Output {
+        self.options.command(self.folder.path()).args(arguments).output().unwrap()
+    }
+
     /// Runs one that goes on.
     pub fn start_ofc(&self, arguments: &[&str]) -> Running {
         let mut command = self.options.command(self.folder.path());
@@ -167,6 +172,11 @@ impl Platform {
 
     fn address(&self, name: &str) -> SocketAddr {
         self.record[name].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A host below its domain.
+    pub fn host(&self, label: &str) -> String {
+        format!("{label}.{}", self.record["domain"].as_str().unwrap())
     }
 
     /// The router's address.
@@ -207,7 +217,7 @@ impl Platform {
 
     /// Asks a function as the world does: by its owner's name, through the router.
     pub fn get(&self, owner: &str, path: &str) -> Answer {
-        let request = self.to_router(Method::GET, &format!("{owner}.localhost"), path);
+        let request = self.to_router(Method::GET, &self.host(owner), path);
         try_send(request).expect("the router answers")
     }
 
@@ -282,7 +292,7 @@ impl Platform {
         let path = format!("/{function}");
         let what = format!("{owner}{path} answers '{text}'");
         until(&what, || {
-            let request = self.to_router(Method::GET, &format!("{owner}.localhost"), &path);
+            let request = self.to_router(Method::GET, &self.host(owner), &path);
             try_send(request).is_some_and(|answer| answer.status == 200 && answer.text == text)
         });
     }

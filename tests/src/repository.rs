@@ -170,17 +170,31 @@ impl Repository {
         self.push(platform)
     }
 
+    /// Pushes what is checked out to a branch of a platform that has a remote of its own, and waits for the end.
+    pub fn push_to(&self, platform: &Platform, remote: &str, branch: &str) -> Pushed {
+        self.connect_as(platform, remote);
+        self.begin(remote, &["--force", &format!("HEAD:refs/heads/{branch}")]).wait()
+    }
+
     /// Begins to push, with these arguments after the remote.
     pub fn start_push(&self, platform: &Platform, arguments: &[&str]) -> Push {
         self.connect(platform);
-        let mut git = self.command(&["push", "--progress", REMOTE]);
+        self.begin(REMOTE, arguments)
+    }
+
+    fn begin(&self, remote: &str, arguments: &[&str]) -> Push {
+        let mut git = self.command(&["push", "--progress", remote]);
         git.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         Push(Some(git.spawn().unwrap()))
     }
 
     /// Points the remote at the platform, as its users do.
     pub fn connect(&self, platform: &Platform) {
-        let linked = platform.ofc(&["link", &self.path(), "--remote", REMOTE], Some(self.folder.path()));
+        self.connect_as(platform, REMOTE);
+    }
+
+    fn connect_as(&self, platform: &Platform, remote: &str) {
+        let linked = platform.ofc(&["link", &self.path(), "--remote", remote], Some(self.folder.path()));
         assert!(linked.status.success(), "ofc link: {}", text(&linked.stderr));
     }
 }

@@ -1,4 +1,4 @@
-# A function for tests: answers with the file `answer`; /headers, /env and /files show what they say.
+# A function for tests: answers with the file `answer`; /headers, /env, /files and /secret/NAME show what they say.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -32,6 +32,7 @@ sub answer {
     my $text = $path eq '/headers' ? $headers
         : $path eq '/env' ? join('', map { "$_=$ENV{$_}\n" } sort keys %ENV)
         : $path eq '/files' ? join('', map { "$_\n" } sort(files('/srv')))
+        : $path =~ m{^/secret/([\w.-]+)$} ? content("/var/openfaas/secrets/$1")
         : $path eq '/echo' ? ($body // '')
         : $path =~ m{^/_/} ? 'OK' : content('/srv/answer');
     print "asked for $path\n" unless $path =~ m{^/_/};

@@ -1,11 +1,13 @@
 //! One file per subcommand.
 
+pub mod backup;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod down;
 pub mod git_credential;
 pub mod init;
+pub mod keys;
 pub mod link;
 pub mod login;
 pub mod login_link;
@@ -17,6 +19,7 @@ pub mod password;
 pub mod redeliver;
 pub mod redeploy;
 pub mod repo;
+pub mod restore;
 pub mod seal;
 pub mod status;
 pub mod token;

@@ -2,6 +2,7 @@
 
 mod engine;
 mod machine;
+mod sealing;
 mod sign_in;
 
 use std::fmt::Write as _;
@@ -64,6 +65,7 @@ pub async fn examine(plan: &Plan) -> Vec<Finding> {
     findings.extend(machine::ports(plan).await);
     findings.push(machine::data_directory(&plan.data));
     findings.extend(sign_in::examine(&plan.data).await);
+    findings.extend(sealing::examine(&plan.data).await);
     findings.push(machine::disk(&plan.data));
     findings.push(machine::open_files(file_handles::most()));
     findings

@@ -1,6 +1,7 @@
 //! The parts that listen, and the order in which they end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::listeners::Listeners;
 use super::variables::Variables;
-use super::{auth, functions};
+use super::{auth, edge, functions, import_secrets, site, tenants};
 use crate::data_dir::DataDir;
 use crate::instance::Record;
 use crate::report::Trouble;
-use crate::secrets::{BUILDER, GIT_TOKEN_KEY, GITHUB_APP_ID, GITHUB_APP_KEY, PAYLOAD, WEBHOOK};
+use crate::secrets::{BUILDER, BUILDER_KEY, GIT_TOKEN_KEY, GITHUB_APP_ID, GITHUB_APP_KEY, PAYLOAD, WEBHOOK};
 
 /// How long requests from outside may take to end.
 const FRONT_LIMIT: Duration = Duration::from_secs(3);
@@ -41,15 +42,17 @@ impl Services {
         variables: Variables,
         listeners: Listeners,
     ) -> anyhow::Result<Self> {
-        let gateway =
-            of_gateway::Gateway::start(gateway_config(data, &variables)?).await.context("the gateway cannot start")?;
+        let days = variables.site().stage.sealing_key_days;
+        let (secrets, keeper) = import_secrets::mount(data, &variables, days)?;
+        let gateway = gateway_config(data, &variables, secrets)?;
+        let gateway = of_gateway::Gateway::start(gateway).await.context("the gateway cannot start")?;
         let builder = builder_config(&variables)?;
         let (stop_front, stop_back) = (CancellationToken::new(), CancellationToken::new());
-        // Opened before the others start: it writes the tenant list that they read.
-        let git = of_git::Host::open(git_config(data, record, owner, &variables)?, stop_front.clone()).await;
-        let git = git.context("the git host cannot start")?;
-        let auth = auth::config(data, record, &variables).await?;
-        let router = router_config(record, listeners.auth_address, &variables)?;
+        let git = git_host(data, record, owner, &variables, &stop_front).await?;
+        let signs_in = variables.site().signs_in();
+        let auth = if signs_in { Some(auth::config(data, record, &variables).await?) } else { None };
+        let router = router_config(record, signs_in.then_some(listeners.auth_address), &variables)?;
+        let encrypted = edge::open(data, &router, listeners.encrypted, &variables)?;
         let (mut front, mut back) = (JoinSet::new(), JoinSet::new());
         if let Some(listener) = listeners.metrics {
             tracing::info!(address = %listener.local_addr()?, "Metrics are served.");
@@ -58,15 +61,31 @@ impl Services {
             back.spawn(async move { ("metrics' port", serving.await.map_err(anyhow::Error::from)) });
         }
         let stop = stop_back.clone();
+        back.spawn(async move { ("keeper of sealing keys", keeper.run(stop).await) });
+        let stop = stop_back.clone();
         back.spawn(async move { ("gateway", gateway.serve(listeners.gateway, stop).await) });
         let stop = stop_back.clone();
         back.spawn(async move { ("builder", of_builder::serve(builder, listeners.builder, stop).await) });
-        front.spawn(async move { ("git host", git.serve(listeners.git).await) });
-        let stop = stop_front.clone();
-        front.spawn(async move { ("auth service", of_auth::serve(auth, listeners.auth, stop).await) });
-        let stop = stop_front.clone();
-        front.spawn(async move { ("router", of_router::serve(router, listeners.router, stop).await) });
+        if let Some(git) = git {
+            front.spawn(async move { ("git host", git.serve(listeners.git).await) });
+        }
+        if let Some(auth) = auth {
+            let stop = stop_front.clone();
+            front.spawn(async move { ("auth service", of_auth::serve(auth, listeners.auth, stop).await) });
+        }
+        let (stop, doors) = (stop_front.clone(), of_router::Listeners { plain: listeners.router, encrypted });
+        let changes = tokio::sync::mpsc::channel(1).1;
+        front.spawn(async move { ("router", of_router::serve_on(router, doors, stop, changes).await) });
         Ok(Self { front, back, stop_front, stop_back })
+    }
+
+    /// Keeps a tenant list up to date that is at an address.
+    pub(super) fn keep_tenants(&mut self, url: url::Url, path: PathBuf) {
+        let stop = self.stop_back.clone();
+        self.back.spawn(async move {
+            tenants::refresh(url, path, stop.clone()).await;
+            ("tenant list", Ok(()))
+        });
     }
 
     /// Serves until `stop`, or until one of them ends by itself, which is an error.
@@ -128,20 +147,43 @@ pub(crate) fn gateway_base(data: &DataDir, user: String, password: secrecy::Secr
     config
 }
 
-fn gateway_config(data: &DataDir, variables: &Variables) -> anyhow::Result<of_gateway::Config> {
+fn gateway_config(
+    data: &DataDir,
+    variables: &Variables,
+    secrets: of_gateway::PlatformFunction,
+) -> anyhow::Result<of_gateway::Config> {
     let (user, password) = variables.gateway_login()?;
     let mut config = gateway_base(data, user, password);
     config.platform = functions::all(variables)?;
+    config.platform.push(secrets);
+    let file = variables.site().registry_credentials();
+    config.registries = file.map_or(config.registries, of_gateway::RegistryCredentials::File);
     Ok(config)
 }
 
 fn builder_config(variables: &Variables) -> anyhow::Result<of_builder::Config> {
-    let env = variables.env(&[("payload-secret", BUILDER)])?;
+    let env = variables.env(&[("payload-secret", BUILDER), (BUILDER_KEY, BUILDER_KEY)])?;
     let mut config = of_builder::Config::from_env(&env).context("the builder is not configured rightly")?;
     config.docker_host = engine().unwrap_or(config.docker_host);
-    // There is one engine, and no registry to ask: what it has needs no second build.
-    config.reuse_images = true;
+    // There is one engine, and without a registry what it has needs no second build.
+    config.reuse_images = config.registry.is_none();
     Ok(config)
+}
+
+/// The platform's own git host, where there is one. Opened before the others start: it writes the tenant list that they
+/// read.
+async fn git_host(
+    data: &DataDir,
+    record: &Record,
+    owner: Owner,
+    variables: &Variables,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<of_git::Host>> {
+    if variables.site().host() != site::Host::Own {
+        return Ok(None);
+    }
+    let git = of_git::Host::open(git_config(data, record, owner, variables)?, stop.clone()).await;
+    git.map(Some).context("the git host cannot start")
 }
 
 fn git_config(data: &DataDir, record: &Record, owner: Owner, variables: &Variables) -> anyhow::Result<of_git::Config> {
@@ -163,13 +205,20 @@ fn git_config(data: &DataDir, record: &Record, owner: Owner, variables: &Variabl
     Ok(config)
 }
 
-fn router_config(record: &Record, auth: SocketAddr, variables: &Variables) -> anyhow::Result<of_router::Config> {
+fn router_config(
+    record: &Record,
+    auth: Option<SocketAddr>,
+    variables: &Variables,
+) -> anyhow::Result<of_router::Config> {
     let domain = record.domain.parse().context("--domain cannot be used")?;
     let (user, password) = variables.gateway_login()?;
     let mut config = of_router::Config::new(domain, record.gateway_url().parse()?, user, password);
-    config.git_url = Some(format!("http://{}", record.git).parse()?);
-    config.auth_url = Some(format!("http://{auth}").parse()?);
+    config.git_url = record.git.map(|git| format!("http://{git}").parse()).transpose()?;
+    config.auth_url = auth.map(|auth| format!("http://{auth}").parse()).transpose()?;
     config.auth_public_url = Some(record.auth_url().parse()?);
+    if let Some(outside) = &record.outside {
+        config.public_scheme.clone_from(&outside.scheme);
+    }
     config.payload_secret = Some(variables.secret(PAYLOAD)?);
     Ok(config)
 }

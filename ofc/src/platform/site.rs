@@ -7,7 +7,7 @@ use sdk::Env;
 
 use super::listeners::Listeners;
 use super::stage::Stage;
-use crate::config_file::{AppRecord, ConfigFile, SignIn, Source, Store, Tls};
+use crate::config_file::{AppRecord, ConfigFile, SignIn, Source, Store, Target, Tls};
 use crate::data_dir::DataDir;
 use crate::instance::{ForeignHost, Outside};
 use crate::report::Trouble;
@@ -122,7 +122,8 @@ impl Site {
             }),
             Source::Gitlab(gitlab) => Some(ForeignHost { url: gitlab.url.to_string(), api_url: None, app_id: None }),
         };
-        Ok(Some(Outside { scheme: config.scheme().to_owned(), port, host }))
+        let secrets = (config.target == Target::Systemd).then(|| config.secrets());
+        Ok(Some(Outside { scheme: config.scheme().to_owned(), port, secrets, host }))
     }
 
     /// The variables of all parts that follow from the file and the stage.
@@ -237,4 +238,87 @@ fn no_client() -> anyhow::Error {
     Trouble::new("nobody can sign in: it is not known by which client")
         .hint("put the App's client id into ofc.yml, source.app.client_id, or turn it off: sign_in.provider off")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config_file::APP_RECORD;
+
+    fn site(folder: &Path, text: &str) -> anyhow::Result<(Site, DataDir)> {
+        let config = ConfigFile::parse(text, folder.to_owned()).unwrap();
+        let data = DataDir::create(&config.data())?;
+        let stage = Stage::new(None, None, None, Some(&config));
+        Ok((Site::of(Some(config), stage, &data, None)?, data))
+    }
+
+    fn value<'a>(all: &'a [(&'static str, String)], name: &str) -> &'a str {
+        all.iter().rev().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    #[test]
+    fn an_app_is_known_by_its_record_and_is_of_one_github() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "{domain: a.io, data: d, tenants: [a], source: {host: github}}";
+        let error = site(folder.path(), text).unwrap_err();
+        assert!(crate::report::render(&error).contains("`ofc init`"), "{error}");
+        let secrets = folder.path().join("d/secrets");
+        std::fs::create_dir_all(&secrets).unwrap();
+        let record = |github: &str| {
+            let text = format!(
+                "{{\"github\": \"{github}\", \"id\": 7, \"slug\": \"s\", \"client_id\": \"Iv1\", \"html_url\": \"h\"}}"
+            );
+            std::fs::write(secrets.join(APP_RECORD), text).unwrap();
+        };
+        record("https://ghe.example.com");
+        assert!(site(folder.path(), text).unwrap_err().to_string().contains("and not of https://github.com"));
+        record("https://github.com/");
+        let (site, data) = site(folder.path(), text).unwrap();
+        let variables = site.variables();
+        assert_eq!(value(&variables, "github_app_id"), "7");
+        assert_eq!(value(&variables, "github_api_url"), "https://api.github.com");
+        assert_eq!(value(&variables, "git_hosts"), "github.com=https://github.com");
+        assert_eq!(value(&site.sign_in().unwrap().unwrap(), "client_id"), "Iv1");
+        let error = site.secrets(&data, None).unwrap_err();
+        assert!(
+            error.to_string().contains("private-key, github-webhook-secret, of-client-secret is missing"),
+            "{error}"
+        );
+        // Nothing was made that GitHub has to give.
+        assert!(!data.secrets().join(WEBHOOK).exists());
+    }
+
+    #[test]
+    fn encryption_is_told_in_the_router_s_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = |text: &str| {
+            let (site, data) = site(folder.path(), &format!("{{domain: a.io, data: d, tls: {text}}}")).unwrap();
+            let env = site.tls(&data)?;
+            let reader = env.reader();
+            let settings = of_router::tls::Settings::read(&reader, "a.io".parse().unwrap());
+            reader.finish().unwrap();
+            settings.unwrap()
+        };
+        assert!(tls("{mode: off}").is_none() && tls("{mode: proxy}").is_none());
+        let files = tls("{mode: files, certificate: c.pem, private_key: k.pem}").unwrap().files.pair.unwrap();
+        assert_eq!(files.0, folder.path().join("c.pem"));
+        let acme = tls("{mode: acme, email: o@a.io, staging: true, accept_terms: true}").unwrap().acme.unwrap();
+        assert!(acme.directory.as_str().contains("staging") && acme.contact == ["o@a.io"]);
+        assert_eq!(acme.storage, folder.path().canonicalize().unwrap().join("d/acme"));
+    }
+
+    #[test]
+    fn gitlab_and_a_bucket_need_what_others_give() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "{domain: a.io, data: d, tenants: [a], source: {host: gitlab, topic: deploy}, sign_in: {provider: off}, \
+                    store: {kind: s3, url: 'https://s3.a.io:9000', bucket: logs}}";
+        let (site, data) = site(folder.path(), text).unwrap();
+        let error = site.secrets(&data, None).unwrap_err().to_string();
+        assert!(error.contains("gitlab-api-token, s3-access-key, s3-secret-key is missing"), "{error}");
+        assert!(data.secrets().join(GITLAB_WEBHOOK).exists());
+        let variables = site.variables();
+        assert_eq!((value(&variables, "s3_url"), value(&variables, "s3_tls")), ("s3.a.io:9000", "true"));
+        assert_eq!(value(&variables, "installation_tag"), "deploy");
+        assert!(!site.signs_in() && site.has_bucket());
+    }
 }

@@ -6,6 +6,7 @@ use sdk::Env;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::listeners::Listeners;
+use super::site::{Host, Site};
 use crate::data_dir::DataDir;
 use crate::instance::Record;
 use crate::secrets::{self, Secrets};
@@ -14,6 +15,7 @@ use crate::secrets::{self, Secrets};
 pub(super) struct Variables {
     shared: Vec<(&'static str, String)>,
     secrets: Secrets,
+    site: Site,
 }
 
 impl Variables {
@@ -23,20 +25,15 @@ impl Variables {
         listeners: &Listeners,
         secrets: Secrets,
         templates: PathBuf,
+        site: Site,
     ) -> Self {
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
-        let host = format!("git.{}", record.domain);
-        let shared = vec![
+        let mut shared = vec![
             ("gateway_url", record.gateway_url()),
-            ("gateway_public_url", format!("http://{}:{}", record.domain, record.router.port())),
+            ("gateway_public_url", record.root_url()),
             ("gateway_pretty_url", format!("{}/function", record.url("user"))),
             ("builder_url", format!("http://{}", listeners.builder_address)),
             ("customers_path", path(data.customers())),
-            ("github_url", record.git_url()),
-            // By address: not every resolver knows the names below the domain.
-            ("git_hosts", format!("{host}=http://{}", record.git)),
-            ("github_app_id", secrets::GITHUB_APP_ID.to_string()),
-            ("github_api_url", format!("http://{}/api/v3", record.git)),
             ("template_directory", path(templates)),
             ("log_directory", path(data.pipeline_logs())),
             ("audit_file", path(data.audit())),
@@ -44,7 +41,21 @@ impl Variables {
             ("cache_directory", path(data.work())),
             ("enable_dockerfile_lang", "true".to_owned()),
         ];
-        Self { shared, secrets }
+        if site.host() == Host::Own {
+            shared.extend(own_host(record, listeners));
+        }
+        shared.extend(site.variables());
+        Self { shared, secrets, site }
+    }
+
+    /// All secrets.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// What a configuration file decides.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// The environment of a part that may have these secrets, each under the name that the part uses.
@@ -75,4 +86,16 @@ impl Variables {
         let user = self.secrets.get(secrets::GATEWAY_USER)?.expose_secret().to_owned();
         Ok((user, self.secrets.get(secrets::GATEWAY_PASSWORD)?))
     }
+}
+
+/// The platform's own git host.
+fn own_host(record: &Record, listeners: &Listeners) -> Vec<(&'static str, String)> {
+    let (host, git) = (format!("git.{}", record.domain), listeners.git_address);
+    vec![
+        ("github_url", record.git_url()),
+        // By address: not every resolver knows the names below the domain.
+        ("git_hosts", format!("{host}=http://{git}")),
+        ("github_app_id", secrets::GITHUB_APP_ID.to_string()),
+        ("github_api_url", format!("http://{git}/api/v3")),
+    ]
 }
