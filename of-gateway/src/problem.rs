@@ -61,9 +61,13 @@ impl Problem {
             Self::Invalid(_) | Self::Image(ImageError::Name(..)) => StatusCode::BAD_REQUEST,
             Self::Missing(_) | Self::Secrets(SecretsError::Missing(_)) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Secrets(SecretsError::Exists(_)) => StatusCode::CONFLICT,
-            Self::Secrets(SecretsError::Name(_) | SecretsError::TooLarge | SecretsError::Encoding) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Secrets(
+                SecretsError::Name(_)
+                | SecretsError::FileName(_)
+                | SecretsError::SameFile { .. }
+                | SecretsError::TooLarge
+                | SecretsError::Encoding,
+            ) => StatusCode::BAD_REQUEST,
             Self::Quota(_) => StatusCode::FORBIDDEN,
             Self::Namespace(error) => of_namespace(error),
             Self::Secrets(_) => StatusCode::INTERNAL_SERVER_ERROR,

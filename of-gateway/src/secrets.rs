@@ -1,10 +1,13 @@
 //! Secrets as files that functions get to see, read-only, under `/var/openfaas/secrets`.
 //!
 //! They are kept in the data directory, closed to everybody else, and copied into memory for containers to see (see
-//! [`mount`]). A running container keeps the value it was started with.
+//! [`mount`]). A running container keeps the value it was started with. A secret may have another name as a file than at
+//! the gateway (see [`file_name`]): two secrets of one owner are told apart here, and a function's files by its author.
 
+mod file_name;
 mod mount;
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -33,6 +36,12 @@ pub(crate) enum SecretsError {
     Exists(String),
     #[error("\"{0}\" cannot name a secret: letters, digits, -, _ and ., at most 253, not beginning with a dot")]
     Name(String),
+    #[error(
+        "\"{0}\" cannot name a secret's file: letters, digits, -, _ and ., at most 253, not beginning with two dots"
+    )]
+    FileName(String),
+    #[error("the secrets {first} and {second} would both be the file {file}: mount one of them only")]
+    SameFile { first: String, second: String, file: String },
     #[error("a secret may have at most 1 MiB")]
     TooLarge,
     #[error("rawValue is not base64")]
@@ -88,20 +97,31 @@ impl Secrets {
         if path.exists() {
             return Err(SecretsError::Exists(secret.name.clone()));
         }
-        self.write(&path, namespace, secret)
+        self.write(&path, namespace, secret, false)
     }
 
+    /// Clients of OpenFaaS do not know of file names: without one, the secret keeps the one it has.
     pub(crate) fn update(&self, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
         let _writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let path = self.path(namespace, &secret.name)?;
         if !path.exists() {
             return Err(SecretsError::Missing(secret.name.clone()));
         }
-        self.write(&path, namespace, secret)
+        self.write(&path, namespace, secret, true)
     }
 
-    fn write(&self, path: &Path, namespace: &str, secret: &Secret) -> Result<(), SecretsError> {
-        write(path, secret)?;
+    fn write(&self, path: &Path, namespace: &str, secret: &Secret, keep_name: bool) -> Result<(), SecretsError> {
+        let value = value(secret)?;
+        let (dir, given) = (self.root.join(namespace), secret.file_name.as_str());
+        match given {
+            "" if keep_name => {}
+            "" => file_name::remove(&dir, &secret.name)?,
+            given => {
+                file_name::check(given)?;
+                file_name::put(&dir, &secret.name, given)?;
+            }
+        }
+        put_file(path, value.expose_secret())?;
         self.show(path, namespace, &secret.name).map(drop)
     }
 
@@ -125,7 +145,8 @@ impl Secrets {
             Err(source) => Err(source),
             Ok(()) => self.mount.as_ref().map_or(Ok(()), |mount| mount.remove(namespace, name)),
         };
-        removed.map_err(|source| SecretsError::Io { path, source })
+        removed.map_err(|source| SecretsError::Io { path, source })?;
+        file_name::remove(&self.root.join(namespace), name)
     }
 
     /// All names in a namespace, sorted.
@@ -142,12 +163,14 @@ impl Secrets {
         Ok(names)
     }
 
-    /// The files of these secrets, and a stamp that changes when one of them is written anew.
+    /// The files of these secrets, by the names that functions see, and a stamp that changes when one of them is written
+    /// anew.
     pub(crate) fn files(
         &self,
         namespace: &str,
         names: &[String],
     ) -> Result<(Vec<(String, PathBuf)>, String), SecretsError> {
+        let (dir, mut shown) = (self.root.join(namespace), BTreeMap::new());
         let mut files = Vec::new();
         let mut stamp = String::new();
         for name in names {
@@ -157,7 +180,11 @@ impl Secrets {
                 meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             // The clock of file times is coarse; but a file never takes the inode of the one it replaces.
             stamp.push_str(&format!("{name}@{}.{};", written.as_nanos(), meta.ino()));
-            files.push((name.clone(), self.show(&path, namespace, name)?));
+            let file = file_name::of(&dir, name)?;
+            if let Some(first) = shown.insert(file.clone(), name.clone()) {
+                return Err(SecretsError::SameFile { first, second: name.clone(), file });
+            }
+            files.push((file, self.show(&path, namespace, name)?));
         }
         Ok((files, stamp))
     }
@@ -179,17 +206,14 @@ fn make(dir: &Path) -> Result<(), SecretsError> {
     made.map_err(|source| SecretsError::Io { path: dir.to_owned(), source })
 }
 
-fn write(path: &Path, secret: &Secret) -> Result<(), SecretsError> {
-    let value = value(secret)?;
-    if value.expose_secret().len() > MAX_VALUE {
-        return Err(SecretsError::TooLarge);
-    }
+/// Replaces a file, or makes it. Whole or not at all, whatever happens.
+fn put_file(path: &Path, content: &[u8]) -> Result<(), SecretsError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     make(dir)?;
     let put = || {
         // The dot keeps a file that a crash left behind out of the list.
         let mut file = tempfile::Builder::new().prefix(".").tempfile_in(dir)?;
-        file.write_all(value.expose_secret())?;
+        file.write_all(content)?;
         // Containers of earlier releases see these files themselves, and run as any user.
         file.as_file().set_permissions(Permissions::from_mode(0o444))?;
         file.as_file().sync_all()?;
@@ -200,10 +224,11 @@ fn write(path: &Path, secret: &Secret) -> Result<(), SecretsError> {
 }
 
 fn value(secret: &Secret) -> Result<SecretSlice<u8>, SecretsError> {
-    if secret.raw_value.is_empty() {
-        return Ok(secret.value.clone().into_bytes().into());
-    }
-    STANDARD.decode(&secret.raw_value).map(Into::into).map_err(|_| SecretsError::Encoding)
+    let value: SecretSlice<u8> = match secret.raw_value.as_str() {
+        "" => secret.value.clone().into_bytes().into(),
+        raw => STANDARD.decode(raw).map_err(|_| SecretsError::Encoding)?.into(),
+    };
+    if value.expose_secret().len() > MAX_VALUE { Err(SecretsError::TooLarge) } else { Ok(value) }
 }
 
 fn valid(name: &str) -> bool {
@@ -247,6 +272,68 @@ mod tests {
         secrets.delete(NS, "key").unwrap();
         assert!(matches!(secrets.delete(NS, "key"), Err(SecretsError::Missing(_))));
         assert!(matches!(secrets.update(NS, &secret("key", "x")), Err(SecretsError::Missing(_))));
+    }
+
+    #[test]
+    fn functions_see_a_secret_under_the_name_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (secrets, memory) = open(dir.path());
+        let named = |name: &str, file: &str| Secret { file_name: file.to_owned(), ..secret(name, file) };
+        let seen = |secrets: &Secrets, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let files = secrets.files(NS, &names).map(|(files, _)| files);
+            files.map(|files| files.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        secrets.create(NS, &named("alice-db.password", "password")).unwrap();
+        secrets.create(NS, &secret("plain", "x")).unwrap();
+        let both = ["alice-db.password", "plain"];
+        assert_eq!(seen(&secrets, &both).unwrap(), ["password", "plain"]);
+        assert_eq!(secrets.names(NS).unwrap(), both);
+        drop(secrets);
+        let secrets = Secrets::open(dir.path(), Some(memory.path()), "0123abcd").unwrap();
+        assert_eq!(seen(&secrets, &both).unwrap(), ["password", "plain"], "it is kept");
+        let stamp = |secrets: &Secrets| secrets.files(NS, &["alice-db.password".to_owned()]).unwrap().1;
+        let before = stamp(&secrets);
+        secrets.update(NS, &secret("alice-db.password", "by a client that knows no file names")).unwrap();
+        assert_eq!(seen(&secrets, &both).unwrap(), ["password", "plain"]);
+        secrets.update(NS, &named("alice-db.password", ".pgpass")).unwrap();
+        assert_eq!(seen(&secrets, &both).unwrap(), [".pgpass", "plain"]);
+        assert_ne!(stamp(&secrets), before, "a function that is deployed again gets it");
+        secrets.update(NS, &named("alice-db.password", "plain")).unwrap();
+        let clash = seen(&secrets, &both).unwrap_err().to_string();
+        assert_eq!(
+            clash,
+            "the secrets alice-db.password and plain would both be the file plain: mount one of them only"
+        );
+        for name in both {
+            secrets.delete(NS, name).unwrap();
+        }
+        secrets.forget(NS);
+        assert!(!dir.path().join("secrets").join(NS).exists(), "nothing is left of a namespace");
+        secrets.create(NS, &secret("alice-db.password", "x")).unwrap();
+        assert_eq!(seen(&secrets, &["alice-db.password"]).unwrap(), ["alice-db.password"], "a new one is itself");
+    }
+
+    #[test]
+    fn a_files_name_cannot_leave_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let (secrets, _memory) = open(dir.path());
+        secrets.create(NS, &Secret { file_name: "good".to_owned(), ..secret("key", "v") }).unwrap();
+        for file in [".", "..", "...", "..data", "../x", "a/b", "/etc/passwd", "a b", "a\0", "\u{e4}", &"x".repeat(254)]
+        {
+            let bad = Secret { file_name: file.to_owned(), ..secret("key", "changed") };
+            assert!(matches!(secrets.update(NS, &bad), Err(SecretsError::FileName(_))), "{file}");
+            let bad = Secret { name: "other".to_owned(), ..bad };
+            assert!(matches!(secrets.create(NS, &bad), Err(SecretsError::FileName(_))), "{file}");
+        }
+        let (files, _) = secrets.files(NS, &["key".to_owned()]).unwrap();
+        assert_eq!((files[0].0.as_str(), fs::read(&files[0].1).unwrap()), ("good", b"v".to_vec()), "nothing changed");
+        assert_eq!(secrets.names(NS).unwrap(), ["key"]);
+        // Whoever can write there may as well write values; but what is damaged is not mounted somewhere else.
+        let kept = dir.path().join("secrets").join(NS).join(".files/key");
+        fs::remove_file(&kept).unwrap();
+        fs::write(&kept, "../../etc/passwd").unwrap();
+        assert!(matches!(secrets.files(NS, &["key".to_owned()]), Err(SecretsError::FileName(_))));
     }
 
     #[test]

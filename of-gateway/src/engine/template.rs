@@ -26,7 +26,7 @@ pub(crate) struct Template {
     /// Billionths of a processor.
     pub(crate) cpu: Option<i64>,
     pub(crate) pids: Option<i64>,
-    /// Names and files of the secrets.
+    /// The secrets: the names that functions see, and files.
     pub(crate) secrets: Vec<(String, PathBuf)>,
 }
 

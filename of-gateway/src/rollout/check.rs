@@ -97,6 +97,7 @@ fn secret_problem(error: SecretsError) -> Problem {
         SecretsError::Missing(_) | SecretsError::Name(_) => {
             Problem::Invalid(format!("{error}; create it before deploying a function that uses it"))
         }
+        SecretsError::SameFile { .. } => Problem::Invalid(error.to_string()),
         other => Problem::Secrets(other),
     }
 }

@@ -33,6 +33,9 @@ pub(crate) async fn list(State(app): State<Arc<App>>, query: Query) -> Result<Js
 }
 
 /// Create a secret.
+///
+/// Functions that mount it see it as the file `/var/openfaas/secrets/NAME`, or `/var/openfaas/secrets/FILENAME` where
+/// `fileName` is given.
 #[utoipa::path(
     post,
     path = "/secrets",
@@ -42,7 +45,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, query: Query) -> Result<Js
     request_body = Secret,
     responses(
         (status = 202, description = "The secret is kept."),
-        (status = 400, description = "The name or the value is not valid."),
+        (status = 400, description = "The name, the file's name or the value is not valid."),
         (status = 404, description = "The namespace does not exist."),
         (status = 409, description = "The secret exists already; change it with PUT."),
     )
@@ -57,7 +60,7 @@ pub(crate) async fn create(
 
 /// Change the value of a secret.
 ///
-/// Functions see it when they are deployed again.
+/// Functions see it when they are deployed again. Without `fileName` its file keeps the name that it has.
 #[utoipa::path(
     put,
     path = "/secrets",
@@ -67,7 +70,7 @@ pub(crate) async fn create(
     request_body = Secret,
     responses(
         (status = 202, description = "The new value is kept."),
-        (status = 400, description = "The name or the value is not valid."),
+        (status = 400, description = "The name, the file's name or the value is not valid."),
         (status = 404, description = "The secret or the namespace does not exist."),
     )
 )]

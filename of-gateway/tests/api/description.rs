@@ -57,7 +57,7 @@ const MEMBERS: [(&str, &str); 16] = [
     ("DeleteFunctionRequest", "functionName! namespace"),
     ("ScaleServiceRequest", "serviceName namespace replicas!"),
     ("SecretDescription", "name! namespace"),
-    ("Secret", "name! namespace value rawValue"),
+    ("Secret", "name! namespace value rawValue fileName"),
     ("LogEntry", "name! namespace! instance! timestamp! text!"),
     ("FunctionNamespace", "name labels annotations"),
 ];

@@ -140,6 +140,18 @@ async fn secrets_have_the_codes_that_clients_expect() {
     assert_eq!(gateway.system_json(Method::DELETE, path, key).await.0, 404);
     assert_eq!(gateway.system_json(Method::POST, path, json!({"name": "../up", "value": "v"})).await.0, 400);
     assert_eq!(gateway.system_json(Method::POST, path, json!({"name": "raw", "rawValue": "%"})).await.0, 400);
+    for bad in [json!("../up"), json!("a/b"), json!(".."), json!(7)] {
+        let secret = json!({"name": "db", "value": "v", "fileName": bad});
+        assert_eq!(gateway.system_json(Method::POST, path, secret).await.0, 400, "{bad}");
+    }
+    for (name, file) in [("alice-db.user", json!("user")), ("alice-api.user", json!("user")), ("plain", json!(null))] {
+        let secret = json!({"name": name, "value": "v", "fileName": file});
+        assert_eq!(gateway.system_json(Method::POST, path, secret).await.0, 202, "{name}");
+    }
+    let both = json!({"service": "f", "image": "x", "secrets": ["plain", "alice-db.user", "alice-api.user"]});
+    let (status, text) = gateway.system_json(Method::POST, "/system/functions", both).await;
+    let clash = "the secrets alice-db.user and alice-api.user would both be the file user";
+    assert!(status == 400 && text.contains(clash), "{status}: {text}");
     gateway.stop().await;
 }
 

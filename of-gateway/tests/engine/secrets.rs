@@ -1,6 +1,7 @@
 //! Secrets as containers see them: in memory, and there again when the memory was lost.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bollard::query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder};
 use http::Method;
@@ -114,4 +115,51 @@ async fn a_directory_on_a_disk_is_refused_at_the_start() {
     let Err(error) = Gateway::start(config).await else { panic!("it starts") };
     let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     assert!(source.contains("is not in memory (tmpfs)") && source.contains("secrets_mount_dir"), "{error}: {source}");
+}
+
+#[tokio::test]
+async fn a_changed_secret_reaches_a_function_that_is_deployed_again_and_no_request_is_lost() {
+    let bench = Bench::set_up().await;
+    let gateway = Arc::new(bench.gateway().await);
+    let put = async |method: Method, value: &str| {
+        let secret = json!({"name": "alice-db.password", "value": value, "fileName": "password"});
+        assert_eq!(gateway.system_json(method, "/system/secrets", secret).await.0, 202);
+    };
+    put(Method::POST, "one").await;
+    // What the pipeline changes with a secret: the digest of the deployment.
+    let spec = |digest: &str| {
+        let more = json!({"secrets": ["alice-db.password"], "labels": {"digest": digest}});
+        with(bench.spec("keeper"), more)
+    };
+    gateway.deployed(&spec("1")).await;
+    gateway.deployed(&with(bench.spec("other"), json!({"secrets": ["alice-db.password"]}))).await;
+    assert_eq!(gateway.get("/function/keeper/secret/password").await, (200, "one".to_owned()));
+    let other = bench.containers(&gateway.instance, "other").await;
+
+    let slow = tokio::spawn(gateway.http.get(gateway.at("/function/keeper/slow")).send());
+    let caller = Arc::clone(&gateway);
+    let load = tokio::spawn(async move {
+        let (mut seen, mut calls) = (String::new(), 0);
+        while seen != "three" {
+            let (status, text) = caller.get("/function/keeper/secret/password").await;
+            assert_eq!(status, 200, "{text}");
+            let age = |value: &str| ["one", "two", "three"].iter().position(|known| *known == value);
+            assert!(seen.is_empty() || age(&text) >= age(&seen), "{seen}, then {text}");
+            (seen, calls) = (text, calls + 1);
+        }
+        calls
+    });
+    eventually("the slow request to be on its way", async || {
+        (gateway.function("keeper").await["invocationCount"].as_f64()? >= 3.0).then_some(())
+    })
+    .await;
+    for (digest, value) in [("2", "two"), ("3", "three")] {
+        put(Method::PUT, value).await;
+        assert_eq!(gateway.put(&spec(digest)).await.0, 202);
+        let now = gateway.get("/function/keeper/secret/password").await;
+        assert_eq!(now, (200, value.to_owned()), "live when the answer came");
+    }
+    assert!(load.await.unwrap() > 1);
+    assert_eq!(slow.await.unwrap().unwrap().status(), 200, "drained, not cut off");
+    assert_eq!(bench.containers(&gateway.instance, "other").await, other, "who was not deployed again is left alone");
 }
