@@ -19,6 +19,8 @@ use crate::secrets::{Keeper, all_needed};
 #[derive(Debug)]
 pub(super) struct Secrets {
     pub(super) known: Known,
+    /// Its commit is the one that holds; else what is still in use is no failure of this push.
+    speaks: bool,
     /// It brought a file, which is kept.
     imported: bool,
     end: End,
@@ -35,7 +37,7 @@ enum End {
 
 impl Secrets {
     fn none(end: End) -> Self {
-        Self { known: Known::default(), imported: false, end }
+        Self { known: Known::default(), speaks: true, imported: false, end }
     }
 }
 
@@ -68,7 +70,7 @@ impl Shared {
         };
         let Some(known) = known else { return Ok(Secrets::none(End::Nothing)) };
         tracing::info!(imported = speaks, found = known.found.len(), missing = known.missing.len(), "secrets known");
-        Ok(Secrets { known, imported: speaks && found.sealed.is_some(), end: End::Prune { bare: false } })
+        Ok(Secrets { known, speaks, imported: speaks && found.sealed.is_some(), end: End::Prune { bare: false } })
     }
 
     /// What is known of the secrets of functions that are only deployed anew.
@@ -101,7 +103,7 @@ impl Shared {
         let End::Prune { bare } = secrets.end else { return Ok(None) };
         let pruned = self.keeper(report.call).prune(report.event, bare).await?;
         tracing::info!(removed = pruned.removed.len(), in_use = pruned.in_use.len(), "secrets pruned");
-        if !pruned.in_use.is_empty() && !report.event.pinned {
+        if !pruned.in_use.is_empty() && secrets.speaks {
             return Err(Problem::InUse(pruned.in_use));
         }
         Ok(secrets.imported.then(|| outcome::imported(secrets.known.done, &pruned)))
@@ -122,9 +124,8 @@ pub(super) fn waits(event: &PushEvent, missing: &BTreeSet<SecretName>) -> String
         true => "then ask for this commit again".to_owned(),
     };
     format!(
-        "waits for the {what} {}: push {them} in a secrets.yml (ofc seal --name {}-{}); {then}",
+        "waits for the {what} {}: push {them} in a secrets.yml (ofc seal --name {}); {then}",
         names.join(", "),
-        event.owner,
         names.first().copied().unwrap_or_default(),
     )
 }

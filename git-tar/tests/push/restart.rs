@@ -110,6 +110,8 @@ async fn only_what_is_named_deployed_and_the_owners_is_restarted() {
     lab.run(&restart(&event, &["one", "plain", "gone"])).await;
     assert_eq!(ordered(&lab), [("one".to_owned(), event.sha.to_string())]);
     let mut foreign = lab.gateway.function("alice-two").unwrap();
+    // Else its login alone would be reason enough to refuse.
+    foreign.labels.remove(labels::GIT_OWNER);
     for (label, value) in [(labels::GIT_OWNER_ID, "8"), (labels::GIT_REPO_ID, "12"), (labels::GIT_SCM, "github.com")] {
         let own = foreign.labels.insert(label.to_owned(), value.to_owned()).unwrap();
         lab.gateway.put_function(foreign.clone());

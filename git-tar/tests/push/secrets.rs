@@ -122,7 +122,7 @@ async fn a_changed_secret_deploys_again_what_mounts_it_and_builds_nothing() {
 #[tokio::test]
 async fn a_function_without_its_secret_waits_alone_and_says_how_that_is_mended() {
     let (mut lab, keeper) = two().await;
-    let reason = "waits for the secret db: push it in a secrets.yml (ofc seal --name alice-db); the function is deployed as soon as it is there";
+    let reason = "waits for the secret db: push it in a secrets.yml (ofc seal --name db); the function is deployed as soon as it is there";
     let (status, answer) = lab.push().await;
     assert_eq!((status, answer), (StatusCode::UNPROCESSABLE_ENTITY, format!("deploy failed: two: {reason}")));
     assert_eq!(lab.orders().len(), 1, "the other function goes on");
@@ -148,7 +148,7 @@ async fn a_function_without_its_secret_waits_alone_and_says_how_that_is_mended()
 async fn several_missing_secrets_are_named_together() {
     let (mut lab, _keeper) = two().await;
     lab.write("stack.yml", &STACK.replace("image: hello", "secrets: [db, api]"));
-    let reason = "hello: waits for the secrets api, db: push them in a secrets.yml (ofc seal --name alice-api); the function is deployed as soon as they are there";
+    let reason = "hello: waits for the secrets api, db: push them in a secrets.yml (ofc seal --name api); the function is deployed as soon as they are there";
     assert_eq!(lab.push().await.1, format!("deploy failed: {reason}"));
 }
 
@@ -209,6 +209,11 @@ async fn a_secret_that_is_removed_in_use_is_a_failure_that_names_who_has_it() {
     assert_eq!(answer, sentence);
     let stack = lab.status("stack-deploy").unwrap();
     assert_eq!((stack.state, stack.title.as_str()), (State::Failure, sentence));
+    let pinned = |event: PushEvent| PushEvent { pinned: true, ..event };
+    let old = pinned(lab.event(stack.sha.as_str()));
+    assert_eq!(lab.run(&old).await.1, sentence, "it is the head, by whatever it was asked for");
+    lab.commit();
+    assert_eq!(lab.run(&old).await.0, StatusCode::OK, "what is no longer the head removes nothing");
 }
 
 #[tokio::test]
@@ -325,7 +330,7 @@ async fn a_pinned_commit_whose_secret_is_missing_has_to_be_asked_for_again() {
     let (mut lab, _keeper) = two().await;
     let old = PushEvent { pinned: true, ..lab.commit() };
     lab.commit();
-    assert!(lab.run(&old).await.1.ends_with("(ofc seal --name alice-db); then ask for this commit again"));
+    assert!(lab.run(&old).await.1.ends_with("(ofc seal --name db); then ask for this commit again"));
 }
 
 #[tokio::test]
