@@ -15,6 +15,7 @@ use sdk::secrets::{Mounted, SECRETS_FUNCTION, SecretName};
 use sdk::signing::Key;
 
 use crate::backend::Backend;
+use crate::build::BuilderKey;
 use crate::config::Config;
 use crate::names;
 use crate::problem::Problem;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) customers: Customers,
     pub(crate) namespace: String,
     pub(crate) backend: Box<dyn Backend>,
+    pub(crate) builder: BuilderKey,
     pub(crate) records: Records,
     pub(crate) import_timeout: Duration,
     /// People who are being served.
@@ -79,6 +81,7 @@ impl App {
             customers: config.customers,
             namespace: config.namespace,
             backend: config.backend,
+            builder: config.builder,
             records: config.records,
             import_timeout: config.import_timeout,
             callers: Callers::default(),
@@ -136,7 +139,7 @@ impl App {
     /// All names in the stage that are other owners': a secret of theirs is not one that an operator made by hand,
     /// whatever the logins are today.
     async fn held_by_others(&self, record: &Record) -> Result<BTreeSet<String>, Problem> {
-        let all = self.records.all().await?;
-        Ok(all.iter().filter(|other| other.owner != record.owner).flat_map(Record::held).collect())
+        let held = |other: Record| (other.owner != record.owner).then(|| other.held());
+        Ok(self.records.pick(held).await?.into_iter().flatten().collect())
     }
 }

@@ -11,6 +11,7 @@ use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
 
 use crate::backend::Backend;
+use crate::build::BuilderKey;
 use crate::gateway::GatewayBackend;
 use crate::keys::Keys;
 use crate::opening::Opener;
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) namespace: String,
     /// `secrets_backend` and what goes with it.
     pub(crate) backend: Box<dyn Backend>,
+    /// `builder_public_key`, or `builder_url` where it is asked for: whom build secrets are sealed for.
+    pub(crate) builder: BuilderKey,
     /// `record_store` and what goes with it.
     pub(crate) records: Records,
     /// `import_timeout`: no change begins later than this after the first one.
@@ -44,6 +47,7 @@ impl Config {
         let customers = Customers::read(&r);
         let namespace = r.or("functions_namespace", DEFAULT_NAMESPACE.to_owned());
         let backend = backend(&r, &gateway, &namespace, &payload_secret);
+        let builder = BuilderKey::read(&r);
         let records = Records::read(&r);
         let import_timeout = r.duration_or("import_timeout", Duration::from_secs(20));
         r.finish()?;
@@ -54,6 +58,7 @@ impl Config {
             customers: customers?,
             namespace: namespace?,
             backend: backend?,
+            builder: builder?,
             records: records?,
             import_timeout: import_timeout?,
         })
@@ -73,6 +78,17 @@ fn backend(
             let (gateway, namespace) = (gateway.clone()?, namespace.as_ref().map_err(|invalid| *invalid)?);
             let opener = Opener::new(keys?, namespace);
             Ok(Box::new(GatewayBackend::new(gateway, opener, namespace, payload_secret, timeout?)))
+        }
+        #[cfg(feature = "kubernetes")]
+        "kubernetes" => {
+            let namespace = namespace.as_ref().map_err(|invalid| *invalid)?;
+            let config = crate::kubernetes::Config::read(r, namespace, timeout?)?;
+            Ok(Box::new(crate::kubernetes::KubernetesBackend::new(&config)))
+        }
+        #[cfg(not(feature = "kubernetes"))]
+        "kubernetes" => {
+            let reason = "is kubernetes, and this program was built without the feature 'kubernetes'";
+            Err(r.invalid("secrets_backend", reason))
         }
         other => Err(r.invalid("secrets_backend", format!("'{other}' is neither gateway nor kubernetes"))),
     }

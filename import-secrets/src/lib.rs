@@ -4,6 +4,7 @@ mod announce;
 mod app;
 mod apply;
 mod backend;
+mod build;
 mod config;
 mod gateway;
 mod import;
@@ -21,6 +22,7 @@ mod record;
 mod records;
 mod recovery;
 mod trail;
+mod wishes;
 mod withdraw;
 
 use axum::Router;

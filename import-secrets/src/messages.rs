@@ -40,9 +40,7 @@ impl App {
             }
             SecretsRequest::Prune(prune) => self.answer_prune(&prune, call).await.map(json),
             SecretsRequest::Withdraw(request) => self.answer_withdraw(&request, call).await.map(json),
-            SecretsRequest::SealForBuild(_) => {
-                Err(Problem::Invalid("secrets are not sealed for builds here".to_owned()))
-            }
+            SecretsRequest::SealForBuild(wish) => self.seal_for_build(&wish).await.map(json),
         }
     }
 

@@ -26,6 +26,12 @@ pub(crate) enum Problem {
     /// It is not the caller's.
     #[error("{0}")]
     Forbidden(String),
+    /// A build wants what is not there.
+    #[error("{0}")]
+    Wish(String),
+    /// The builder's key cannot be had.
+    #[error("the builder does not say for which key secrets are to be sealed")]
+    Builder(#[source] Option<reqwest::Error>),
     /// The file is not one of sealed secrets.
     #[error(transparent)]
     File(#[from] DocumentError),
@@ -50,6 +56,9 @@ pub(crate) enum Problem {
     /// The record is not understood, so nothing is done to it.
     #[error("the record of the owner's secrets is not understood")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The record has more in it than can be read again.
+    #[error("too much is remembered of the owner's secrets: remove secrets, or repositories that mount them")]
+    TooLarge,
     /// The record was changed by another process while it was worked on.
     #[error("the record of the owner's secrets is being changed")]
     Changed,
@@ -76,13 +85,14 @@ impl Problem {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::File(_) | Self::NotOpened(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Wish(_) | Self::TooLarge | Self::File(_) | Self::NotOpened(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Refused(refusal) if refusal.is_conflict() => StatusCode::CONFLICT,
             Self::Backend(BackendError::Exists { .. }) => StatusCode::CONFLICT,
             Self::Refused(_) | Self::Backend(BackendError::Refused { .. } | BackendError::Unopenable(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Backend(BackendError::Busy { .. })
+            | Self::Builder(_)
             | Self::Functions(_)
             | Self::NotTold(_)
             | Self::Store(_)

@@ -5,6 +5,7 @@
 mod setup;
 
 mod bad_input;
+mod builds;
 mod failures;
 mod healing;
 mod public;
