@@ -57,8 +57,10 @@ pub(crate) struct Unopenable {
 #[derive(Debug)]
 pub(crate) struct Change<'a> {
     /// Whose it is.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "a gateway has no room for it"))]
     pub(crate) owner: &'a OwnerId,
     /// The repository that it comes from, by number.
+    #[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "a gateway has no room for it"))]
     pub(crate) repo_id: u64,
     /// The secret.
     pub(crate) candidate: &'a Candidate,

@@ -102,7 +102,7 @@ fn write(path: &Path, bytes: &[u8], expected: Option<&Expected>) -> io::Result<S
         return Err(ErrorKind::InvalidFilename.into());
     };
     make(folder)?;
-    let folder = File::open(folder).and_then(|opened| my_turn(opened, folder))?;
+    let folder = File::open(folder).and_then(|opened| my_turn(opened, folder, TURN_TIME))?;
     if expected.map(|expected| is_as_expected(path, expected)).transpose()? == Some(false) {
         return Ok(Swap::Conflict);
     }
@@ -120,7 +120,7 @@ fn write(path: &Path, bytes: &[u8], expected: Option<&Expected>) -> io::Result<S
 fn delete(path: &Path) -> io::Result<()> {
     let Some(folder) = path.parent() else { return Err(ErrorKind::InvalidFilename.into()) };
     let Some(opened) = if_there(File::open(folder))? else { return Ok(()) };
-    let folder = my_turn(opened, folder)?;
+    let folder = my_turn(opened, folder, TURN_TIME)?;
     match if_there(fs::remove_file(path))? {
         Some(()) => folder.sync_all(),
         None => Ok(()),
@@ -143,15 +143,15 @@ fn make(folder: &Path) -> io::Result<()> {
 }
 
 /// Locks a folder until the handle is closed.
-fn my_turn(opened: File, folder: &Path) -> io::Result<File> {
+fn my_turn(opened: File, folder: &Path, patience: Duration) -> io::Result<File> {
     let begin = Instant::now();
     loop {
         match opened.try_lock() {
             Ok(()) => return Ok(opened),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if begin.elapsed() < TURN_TIME => std::thread::sleep(TURN_STEP),
+            Err(TryLockError::WouldBlock) if begin.elapsed() < patience => std::thread::sleep(TURN_STEP),
             Err(TryLockError::WouldBlock) => {
-                let reason = format!("another writer holds {} for {TURN_TIME:?}", folder.display());
+                let reason = format!("another writer holds {} for {patience:?}", folder.display());
                 return Err(io::Error::new(ErrorKind::TimedOut, reason));
             }
         }

@@ -73,7 +73,7 @@ async fn a_writer_waits_for_its_turn() {
     let (_root, store) = directory();
     store.put(&key(), Bytes::from("first")).await.unwrap();
     let folder = store.path(&Key::new("alice/shop").unwrap());
-    let held = my_turn(File::open(&folder).unwrap(), &folder).unwrap();
+    let held = my_turn(File::open(&folder).unwrap(), &folder, TURN_TIME).unwrap();
     let (done, is_done) = mpsc::channel();
     let writer = tokio::spawn({
         let store = store.clone();
@@ -87,4 +87,14 @@ async fn a_writer_waits_for_its_turn() {
     drop(held);
     writer.await.unwrap();
     assert_eq!(store.get(&key(), 10).await.unwrap().unwrap().bytes, "second");
+}
+
+#[test]
+fn a_writer_that_never_ends_is_not_waited_for_forever() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || File::open(folder.path()).unwrap();
+    let _held = my_turn(open(), folder.path(), TURN_TIME).unwrap();
+    let error = my_turn(open(), folder.path(), Duration::from_millis(20)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(error.to_string().starts_with("another writer holds"), "{error}");
 }
