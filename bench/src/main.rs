@@ -11,6 +11,7 @@ mod push;
 mod report;
 mod repository;
 mod router;
+mod secret;
 mod servers;
 mod stub;
 mod webhooks;
@@ -75,6 +76,8 @@ enum What {
     Burst,
     /// The router with its check on every request, beside nginx without one and with `auth_request`.
     Router,
+    /// A changed secret, from its push to the function that serves it, beside the same container run by hand.
+    Secret,
 }
 
 fn main() -> ExitCode {
@@ -133,6 +136,7 @@ impl What {
             Self::Rolling => gateway::measure(Rows::Rolling, report).await,
             Self::Idle => block_in_place(|| idle::measure(report)),
             Self::Router => block_in_place(|| router::measure(report)),
+            Self::Secret => block_in_place(|| secret::measure(report)),
             Self::Burst => burst::measure(report).await,
             Self::Webhooks => block_in_place(|| webhooks::measure(report)),
         }
