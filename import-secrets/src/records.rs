@@ -94,12 +94,16 @@ impl Records {
     /// Keeps a record, if it is another than before.
     ///
     /// # Errors
-    /// When the store does not take it, or another process has changed it in the meantime.
+    /// When the store does not take it, it is too long, or another process has changed it in the meantime.
     pub(crate) async fn save(&self, open: &mut Open) -> Result<(), Problem> {
         if open.record == open.saved {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&open.record).map_err(|error| Problem::Damaged(error.into()))?;
+        if bytes.len() > MAX_RECORD {
+            // It could be written, and never be read again.
+            return Err(Problem::TooLarge);
+        }
         match self.store.put_if(&open.key, bytes.into(), open.expected.clone()).await? {
             Swap::Done(version) => {
                 open.expected = Expected::Version(version);
@@ -110,16 +114,21 @@ impl Records {
         }
     }
 
-    /// All records as they are now.
+    /// What `pick` takes of each record there is; no more of them is kept in memory.
     ///
     /// # Errors
     /// When the store does not answer, or one of them is not understood.
-    pub(crate) async fn all(&self) -> Result<Vec<Record>, Problem> {
+    pub(crate) async fn pick<T>(&self, pick: impl Fn(Record) -> Option<T>) -> Result<Vec<T>, Problem> {
         let listed = self.store.list(&self.folder, MAX_OWNERS).await?;
         let read = |key: Key| async move { self.store.get(&key, MAX_RECORD).await };
-        let objects = stream::iter(listed).map(|listed| read(listed.key)).buffer_unordered(AT_ONCE);
-        let objects: Vec<_> = objects.try_collect().await?;
-        objects.into_iter().flatten().map(|object| parse(&object.bytes)).collect()
+        let mut objects = stream::iter(listed).map(|listed| read(listed.key)).buffer_unordered(AT_ONCE);
+        let mut picked = Vec::new();
+        while let Some(object) = objects.try_next().await? {
+            if let Some(object) = object {
+                picked.extend(pick(parse(&object.bytes)?));
+            }
+        }
+        Ok(picked)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sdk::call::CallId;
+use sdk::id::{Owner, OwnerId};
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -39,17 +40,18 @@ impl App {
     /// All owners, also after one that fails.
     async fn recover_once(&self) -> Result<(), Problem> {
         let mut failed = None;
-        for record in self.records.all().await?.into_iter().filter(is_due) {
-            if let Err(error) = self.recover_one(&record).await {
+        let due = |record: Record| is_due(&record).then_some((record.owner, record.login));
+        for (owner, login) in self.records.pick(due).await? {
+            if let Err(error) = self.recover_one(&owner, &login).await {
                 failed.get_or_insert(error);
             }
         }
         failed.map_or(Ok(()), Err)
     }
 
-    async fn recover_one(&self, record: &Record) -> Result<(), Problem> {
-        let _turn = self.records.turn(&record.owner).await?;
-        let mut open = self.records.open(&record.owner, &record.login).await?;
+    async fn recover_one(&self, owner: &OwnerId, login: &Owner) -> Result<(), Problem> {
+        let _turn = self.records.turn(owner).await?;
+        let mut open = self.records.open(owner, login).await?;
         self.recover(&mut open).await?;
         if is_due(&open.record) {
             let there = self.backend.list().await?;

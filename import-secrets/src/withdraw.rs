@@ -8,7 +8,7 @@ use sdk::secrets::Pruned;
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::record::{Kept, Record};
+use crate::record::Kept;
 
 /// Refuses what cannot be meant.
 pub(crate) fn check(request: &GarbageRequest) -> Result<(), Problem> {
@@ -44,8 +44,8 @@ impl App {
         if !request.former_owners {
             return Ok(vec![request.owner_id()]);
         }
-        let others = |record: &Record| record.owner.host == request.host && record.owner.id != request.owner_id;
-        Ok(self.records.all().await?.into_iter().filter(others).map(|record| record.owner).collect())
+        let is_other = |owner: &OwnerId| owner.host == request.host && owner.id != request.owner_id;
+        self.records.pick(|record| Some(record.owner).filter(is_other)).await
     }
 
     async fn withdraw_from(&self, owner: &OwnerId, request: &GarbageRequest) -> Result<Pruned, Problem> {

@@ -8,6 +8,7 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Method};
 use sdk::failure::Failure;
 use sdk::id::{Owner, OwnerId};
+use sdk::identity::Identity;
 use sdk::sealing::{OwnerReport, Report, ReportedSecret, SealedTo};
 
 use super::caller::{Caller, Callers};
@@ -25,15 +26,16 @@ pub(super) async fn report(State(app): State<App>, method: Method, headers: Head
 
 async fn reported(app: &App, caller: &Caller) -> Result<Report, Problem> {
     let certificate = certificate::newest(app).await?;
-    let records = records(app, caller).await?;
-    let known = records.into_iter().filter(|record| !record.secrets.is_empty());
-    let owners = known.map(|record| of_owner(record, &certificate.fingerprint)).collect();
+    let told = |record: Record| (!record.secrets.is_empty()).then(|| of_owner(record, &certificate.fingerprint));
+    let owners = match caller {
+        Caller::Platform => app.records.pick(told).await?,
+        Caller::Person(person) => records(app, caller, person).await?.into_iter().filter_map(told).collect(),
+    };
     Ok(Report { certificate, owners })
 }
 
-/// A person's owners are few; only the platform is told of all.
-async fn records(app: &App, caller: &Caller) -> Result<Vec<Record>, Problem> {
-    let Caller::Person(person) = caller else { return app.records.all().await };
+/// A person's owners are few.
+async fn records(app: &App, caller: &Caller, person: &Identity) -> Result<Vec<Record>, Problem> {
     let own = (person.id, &person.login);
     let organisations = person.organisations.iter().map(|organisation| (organisation.id, &organisation.login));
     let mut records = Vec::new();
