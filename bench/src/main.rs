@@ -5,6 +5,7 @@ mod child;
 mod function;
 mod gateway;
 mod idle;
+mod import;
 mod nginx;
 mod pipeline;
 mod push;
@@ -72,6 +73,8 @@ enum What {
     Idle,
     /// Webhooks taken, beside a mere signature check.
     Webhooks,
+    /// 200 sealed secrets imported, beside as many that are simply posted.
+    Import,
     /// A burst of pushes, from the webhook to the deployment.
     Burst,
     /// The router with its check on every request, beside nginx without one and with `auth_request`.
@@ -134,6 +137,7 @@ impl What {
             Self::Zero => gateway::measure(Rows::Zero, report).await,
             Self::Async => gateway::measure(Rows::Messages, report).await,
             Self::Rolling => gateway::measure(Rows::Rolling, report).await,
+            Self::Import => import::measure(report).await,
             Self::Idle => block_in_place(|| idle::measure(report)),
             Self::Router => block_in_place(|| router::measure(report)),
             Self::Secret => block_in_place(|| secret::measure(report)),
