@@ -24,7 +24,7 @@ use crate::job::{self, Job};
 use crate::order::Order;
 use crate::refusal::Refusal;
 use crate::report::{Report, Status};
-use crate::secrets::{BuildSecrets, Mask};
+use crate::secrets::{BuildSecrets, BuilderKey, Mask};
 use crate::signature::{Claimed, Running};
 use crate::spool::{self, Spool};
 
@@ -123,10 +123,9 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     let limits = config.limits;
     let inspection = tokio::task::spawn_blocking(move || (archive::inspect(&archive, &limits), archive));
     let (contents, archive) = inspection.await.map_err(Refusal::Inspection)?;
-    let contents = contents?;
+    let mut contents = contents?;
     let order = Order::parse(&contents.config, config)?;
-    let secrets = BuildSecrets::open(contents.sealed.as_ref().map(|sealed| &sealed.text[..]), config.key.as_ref())?;
-    let mask = Arc::new(Mask::new(&secrets).map_err(|_| Refusal::Mask)?);
+    let (secrets, mask) = open(&mut contents, config.key.clone()).await?;
     let engine = builder.engine.greet().await?;
     order.check_platforms(&engine.platform)?;
     let (registry, time, stopping) = (config.registry.clone(), config.build_timeout, builder.stopping.clone());
@@ -138,6 +137,18 @@ async fn accept(builder: &Builder, headers: &HeaderMap, body: &mut BodyDataStrea
     };
     let (dockerfile, secrets) = (contents.dockerfile, Arc::new(secrets));
     Ok(Job { archive, dockerfile, secrets, mask, order, upload, engine, registry, time, stopping, place })
+}
+
+/// The archive's secrets, and what hides them.
+async fn open(contents: &mut Contents, key: Option<BuilderKey>) -> Result<(BuildSecrets, Arc<Mask>), Refusal> {
+    let Some(sealed) = &mut contents.sealed else { return Ok(Default::default()) };
+    let text = std::mem::take(&mut sealed.text);
+    let open = move || -> Result<_, Refusal> {
+        let secrets = BuildSecrets::open(&text, key.as_ref())?;
+        let mask = Mask::new(&secrets).map_err(|_| Refusal::Mask)?;
+        Ok((secrets, Arc::new(mask)))
+    };
+    tokio::task::spawn_blocking(open).await.map_err(Refusal::Inspection)?
 }
 
 /// What the upload is known by: the digest of all its bytes, or of those that are the same when its secrets are sealed

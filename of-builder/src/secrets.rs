@@ -22,13 +22,9 @@ pub(crate) struct BuildSecrets {
 }
 
 impl BuildSecrets {
-    /// Opens an archive's `com.openfaas.secrets`; without one there are none.
-    pub(crate) fn open(sealed: Option<&[u8]>, key: Option<&BuilderKey>) -> Result<Self, SealedError> {
-        match (sealed, key) {
-            (None, _) => Ok(Self::default()),
-            (Some(_), None) => Err(SealedError::NoKey),
-            (Some(sealed), Some(key)) => Ok(Self { values: sealed::open(sealed, key)? }),
-        }
+    /// Opens an archive's `com.openfaas.secrets`.
+    pub(crate) fn open(sealed: &[u8], key: Option<&BuilderKey>) -> Result<Self, SealedError> {
+        Ok(Self { values: sealed::open(sealed, key.ok_or(SealedError::NoKey)?)? })
     }
 
     pub(crate) fn is_empty(&self) -> bool {

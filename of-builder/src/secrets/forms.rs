@@ -11,7 +11,7 @@ pub(super) const MIN_BYTES: usize = 4;
 pub(super) const MAX_BYTES: usize = 512;
 /// Of longer values only their lines and their plain base64 are looked for: they are files, and no tokens.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// Where the usual programs wrap base64.
+/// Where the usual programs wrap base64, the most usual one last.
 const WRAPPED_AT: [usize; 2] = [64, 76];
 
 /// All texts by which the value is known.
@@ -19,16 +19,17 @@ pub(super) fn of(value: &[u8]) -> Vec<String> {
     let mut forms = Vec::new();
     let lines: Vec<String> = value.split(|byte| *byte == b'\n').map(text::plain).collect();
     forms.extend(lines.iter().map(|line| line.trim().to_owned()));
-    forms.push(lines.concat());
     let trimmed = value.trim_ascii();
+    let is_token = trimmed.len() <= MAX_TOKEN_BYTES;
     for bytes in [value, trimmed] {
         let encoded = STANDARD.encode(bytes);
-        for width in WRAPPED_AT {
+        for width in WRAPPED_AT.into_iter().skip(usize::from(!is_token)) {
             forms.extend(encoded.as_bytes().chunks(width).map(|piece| String::from_utf8_lossy(piece).into_owned()));
         }
         forms.push(encoded);
     }
-    if trimmed.len() <= MAX_TOKEN_BYTES {
+    if is_token {
+        forms.push(lines.concat());
         forms.extend((0..3).flat_map(|offset| inside_base64(trimmed, offset)));
         forms.push(percent_encoded(trimmed));
     }

@@ -4,9 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::automaton::Automaton as _;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, BuildError};
 use secrecy::ExposeSecret as _;
 
 use super::{BuildSecrets, forms};
@@ -19,7 +22,7 @@ const HIDDEN: &str = "***";
 pub(crate) struct Mask {
     /// Sorted.
     hidden: Vec<String>,
-    search: Option<AhoCorasick>,
+    search: Option<NFA>,
     longest: usize,
 }
 
@@ -28,13 +31,13 @@ impl Mask {
     ///
     /// # Errors
     /// If they are more than can be looked for.
-    pub(crate) fn new(secrets: &BuildSecrets) -> Result<Self, aho_corasick::BuildError> {
+    pub(crate) fn new(secrets: &BuildSecrets) -> Result<Self, BuildError> {
         let hidden: BTreeSet<String> = secrets.values().flat_map(|value| forms::of(value.expose_secret())).collect();
         if hidden.is_empty() {
             return Ok(Self::default());
         }
         let hidden = Vec::from_iter(hidden);
-        let search = Some(AhoCorasick::new(&hidden)?);
+        let search = Some(NFA::new(&hidden)?);
         Ok(Self { longest: hidden.iter().map(String::len).max().unwrap_or_default(), hidden, search })
     }
 
@@ -52,20 +55,26 @@ impl Mask {
         replace(text, 0..text.len(), &self.find(text))
     }
 
-    /// The places of what is to be hidden: in their order, and apart from each other.
+    /// The places of what is to be hidden: in their order, and apart from each other. The time does not depend on how many
+    /// hidden texts end at one place: only the longest counts, which the search names first.
     pub(super) fn find(&self, text: &str) -> Vec<Range<usize>> {
-        let Some(search) = &self.search else { return Vec::new() };
-        let mut places: Vec<Range<usize>> =
-            search.find_overlapping_iter(text).map(|found| found.start()..found.end()).collect();
-        places.sort_unstable_by_key(|place| (place.start, place.end));
-        let mut apart: Vec<Range<usize>> = Vec::new();
-        for place in places {
-            match apart.last_mut() {
-                Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
-                _ => apart.push(place),
+        let mut places: Vec<Range<usize>> = Vec::new();
+        let Some(search) = &self.search else { return places };
+        // Only automata that were made for another kind of search have none.
+        let Ok(mut state) = search.start_state(Anchored::No) else { return iter::once(0..text.len()).collect() };
+        for (at, byte) in text.bytes().enumerate() {
+            state = search.next_state(Anchored::No, state, byte);
+            if !search.is_match(state) {
+                continue;
             }
+            let end = at + 1;
+            let mut start = end - search.pattern_len(search.match_pattern(state, 0));
+            while let Some(before) = places.pop_if(|place| place.end >= start) {
+                start = start.min(before.start);
+            }
+            places.push(start..end);
         }
-        apart
+        places
     }
 
     /// Where the text's end begins that may be the beginning of something to be hidden; the text's length if it has none.
@@ -131,6 +140,14 @@ pub(crate) mod tests {
     fn values_that_overlap_are_hidden_whole() {
         let mask = mask(&["abcdef", "defghi", "cdef"]);
         assert_eq!(mask.hide("xabcdefghiy"), "x***y");
+    }
+
+    #[test]
+    fn of_values_within_each_other_the_longest_is_hidden() {
+        let nested: Vec<String> = (4..500).map(|length| "a".repeat(length)).collect();
+        let mask = mask(&nested.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(mask.hide(&format!("b{}b", "a".repeat(100_000))), "b***b");
+        assert_eq!(mask.find("aaab aaaaab").first(), Some(&(5..10)));
     }
 
     #[test]
