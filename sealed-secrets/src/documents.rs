@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub use error::DocumentError;
+pub use meaning::is_file_name;
 pub use put::{put, put_all};
 pub use write::to_yaml;
 

@@ -12,9 +12,11 @@ use crate::envelope::MAX_SEALED_CHARS;
 const CONTROLLER: &str = "sealedsecrets.bitnami.com/";
 /// Copies of a secret that `kubectl apply` keeps beside it, in the clear.
 const LAST_APPLIED: &str = "/last-applied-configuration";
-/// How long names of Kubernetes and of files may be.
+/// How long names of Kubernetes may be.
 const MAX_NAME: usize = 253;
 const MAX_NAMESPACE: usize = 63;
+/// How long a key may be: behind its secret's name it has to fit into the name of a gateway's secret.
+const MAX_KEY: usize = 128;
 
 /// A document and where it stands.
 #[derive(Debug)]
@@ -88,29 +90,29 @@ fn check_kind(top: &Fields<'_>) -> Result<(), DocumentError> {
 fn read_template(template: &Node, document: &mut SealedSecret) -> Result<(), DocumentError> {
     let template = Fields::of(template, "'spec.template'")?;
     template.only(&["metadata", "type", "immutable", "data"], "'spec.template'")?;
-    if let Some(data) = template.get("data") {
-        if !matches!(&data.content, Content::Map(entries) if entries.is_empty()) {
-            return Err(data.refuse("'spec.template.data' is not taken: seal the finished values, one for each key"));
-        }
-    }
-    if let Some(kind) = template.get("type") {
-        if !matches!(&kind.content, Content::Text(text) if text.is_empty() || text == "Opaque") {
-            return Err(kind.refuse("functions mount secrets of the type Opaque alone: seal it with 'type: Opaque'"));
-        }
-    }
-    if let Some(immutable) = template.get("immutable").filter(|node| node.content != Content::Other) {
-        return Err(immutable.refuse("an immutable secret could not be changed by a push: remove 'immutable'"));
-    }
+    template.allow(
+        "data",
+        |data| matches!(data, Content::Map(entries) if entries.is_empty()),
+        || "'spec.template.data' is not taken: seal the finished values, one for each key".to_owned(),
+    )?;
+    template.allow(
+        "type",
+        |kind| matches!(kind, Content::Text(text) if text.is_empty() || text == "Opaque"),
+        || "functions mount secrets of the type Opaque alone: seal it with 'type: Opaque'".to_owned(),
+    )?;
+    template.allow(
+        "immutable",
+        |immutable| *immutable == Content::Other,
+        || "an immutable secret could not be changed by a push: remove 'immutable'".to_owned(),
+    )?;
     let Some(metadata) = template.get("metadata") else { return Ok(()) };
     let metadata = Fields::of(metadata, "'spec.template.metadata'")?;
     for (field, outside) in [("name", &document.name), ("namespace", &document.namespace)] {
-        if let Some(inside) = metadata.get(field) {
-            if !matches!(&inside.content, Content::Text(text) if text == outside || text.is_empty()) {
-                return Err(inside.refuse(format!(
-                    "'spec.template.metadata.{field}' differs from 'metadata.{field}': a secret has one name"
-                )));
-            }
-        }
+        metadata.allow(
+            field,
+            |inside| matches!(inside, Content::Text(text) if text == outside || text.is_empty()),
+            || format!("'spec.template.metadata.{field}' differs from 'metadata.{field}': a secret has one name"),
+        )?;
     }
     document.template_labels = texts(metadata.get("labels"), "labels")?;
     document.template_annotations = annotations(metadata.get("annotations"))?;
@@ -168,11 +170,12 @@ fn key_name(key: &str, at: &Node) -> Result<String, DocumentError> {
 
 /// Says what a key may be.
 pub(super) const KEY_RULE: &str =
-    "it needs 1 to 253 letters, digits, '-', '_' and '.', and may neither be '.' nor begin with '..'";
+    "it needs 1 to 128 letters, digits, '-', '_' and '.', and may neither be '.' nor begin with '..'";
 
-pub(super) fn is_file_name(key: &str) -> bool {
+/// Whether a key may be one: a file of this name is what functions find its value in.
+pub fn is_file_name(key: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (1..=MAX_NAME).contains(&key.len()) && key.chars().all(good) && key != "." && !key.starts_with("..")
+    (1..=MAX_KEY).contains(&key.len()) && key.chars().all(good) && key != "." && !key.starts_with("..")
 }
 
 fn sealed(key: &str, node: &Node) -> Result<String, DocumentError> {
@@ -255,6 +258,19 @@ impl<'a> Fields<'a> {
     fn need(&self, name: &str) -> Result<&'a Node, DocumentError> {
         self.get(name)
             .ok_or_else(|| DocumentError::at(self.line, format!("'{name}' is missing: is this a sealed secret?")))
+    }
+
+    /// Refuses a field that is there and is not as it may be.
+    fn allow(
+        &self,
+        name: &str,
+        good: impl Fn(&Content) -> bool,
+        message: impl Fn() -> String,
+    ) -> Result<(), DocumentError> {
+        match self.get(name) {
+            Some(node) if !good(&node.content) => Err(node.refuse(message())),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses what nobody would look at: a misspelt name must not pass for an absent one.

@@ -3,6 +3,10 @@
 //! The other direction was tried by hand: `HybridDecrypt` of the same version opens what `seal` makes, with keys of 2,048 and
 //! 4,096 bits, one made by `KeyPair::generate` among them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod keys;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
