@@ -12,6 +12,7 @@ mod push;
 mod report;
 mod repository;
 mod router;
+mod seal;
 mod secret;
 mod servers;
 mod stub;
@@ -77,6 +78,8 @@ enum What {
     Import,
     /// A burst of pushes, from the webhook to the deployment.
     Burst,
+    /// A thousand values sealed, beside Python's cryptography.
+    Seal,
     /// The router with its check on every request, beside nginx without one and with `auth_request`.
     Router,
     /// A changed secret, from its push to the function that serves it, beside the same container run by hand.
@@ -141,6 +144,7 @@ impl What {
             Self::Idle => block_in_place(|| idle::measure(report)),
             Self::Router => block_in_place(|| router::measure(report)),
             Self::Secret => block_in_place(|| secret::measure(report)),
+            Self::Seal => block_in_place(|| seal::measure(report)),
             Self::Burst => burst::measure(report).await,
             Self::Webhooks => block_in_place(|| webhooks::measure(report)),
         }
