@@ -3,7 +3,6 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use reqwest::StatusCode;
 use tempfile::TempDir;
 
 use crate::web::{client, try_send};
@@ -55,7 +54,7 @@ impl Registry {
     pub fn tags(&self, repository: &str) -> Vec<String> {
         let request = client().get(format!("http://{}/v2/{repository}/tags/list", self.address));
         let answer = try_send(request).expect("the registry answers");
-        if answer.status == StatusCode::NOT_FOUND {
+        if answer.status == 404 {
             return Vec::new();
         }
         let tags = answer.json()["tags"].as_array().cloned().unwrap_or_default();

@@ -54,7 +54,7 @@ pub(super) fn mount(data: &DataDir, variables: &Variables, days: u32) -> anyhow:
     let env = variables.env_with(own, &secrets)?;
     let made = if keys.load()?.is_some() { Some(router(&env)?) } else { None };
     if made.is_none() && data.secret_records().exists() {
-        tracing::warn!("The sealing keys are gone: what was sealed to them does not open any more. `ofc restore` has them");
+        tracing::warn!("The sealing keys are gone: what was sealed to them opens no more. `ofc restore` may have them");
     }
     let (router, wait) = watch::channel(made);
     let function = PlatformFunction::new(SECRETS_FUNCTION, in_time(wait));

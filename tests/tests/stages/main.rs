@@ -49,9 +49,10 @@ impl Stage {
 
     /// Seals a secret `mongo` with two keys, as people do.
     fn seal(&self, repository: &Repository, certificate: &Path, password: &str) {
-        let (name, file) = (format!("{}-mongo", repository.owner()), certificate.to_str().unwrap());
+        let (owner, file) = (repository.owner(), certificate.to_str().unwrap());
         let password = format!("mongo-password={password}");
-        let arguments = ["seal", "--name", &name, "--literal", "mongo-username=alexellis", "--literal", &password];
+        let arguments = ["seal", "--owner", owner, "--name", "mongo", "--literal", "mongo-username=alexellis"];
+        let arguments = [&arguments[..], &["--literal", password.as_str()]].concat();
         let arguments = [&arguments[..], &["--cert", file, "--output-file", "secrets.yaml"]].concat();
         let output = self.platform.ofc(&arguments, Some(repository.folder()));
         assert!(output.status.success(), "ofc seal: {}", String::from_utf8_lossy(&output.stderr));
