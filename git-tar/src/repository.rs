@@ -57,7 +57,7 @@ fn is_alive(process: u32) -> bool {
     Path::new("/proc").join(process.to_string()).exists()
 }
 
-/// What a commit has for us: at least one of the two.
+/// What a commit has for us.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// A stack and its file's name.
@@ -68,12 +68,7 @@ pub(crate) struct Found {
 
 /// Finds and reads the stack file and the file of sealed secrets at the root of the commit.
 pub(crate) fn find(tree: &Arc<Tree>, limits: &stack::Limits) -> Result<Found, Problem> {
-    let found = Found { stack: find_stack(tree, limits)?, sealed: find_sealed(tree)? };
-    if found.stack.is_none() && found.sealed.is_none() {
-        let sentence = "there is no stack.yml at the root of the repository: add one (faas-cli new writes it)";
-        return Err(Problem::Refused(sentence.to_owned()));
-    }
-    Ok(found)
+    Ok(Found { stack: find_stack(tree, limits)?, sealed: find_sealed(tree)? })
 }
 
 /// The stack file of the commit, for what needs no secrets' values.

@@ -56,8 +56,10 @@ fn a_push_at_github_is_taken_and_its_end_is_told_there_by_the_app() {
     let config = installation(folder.path(), &github);
     let options = options!().argument("--config").argument(config.to_str().unwrap()).data(&folder.path().join("data"));
     let platform = Platform::start(options);
+    // It serves a moment before it has said so.
+    until("the first lines are there", || platform.said().contains("Webhooks are awaited"));
     let said = platform.said();
-    assert!(said.contains(github.site()) && said.contains("Webhooks are awaited"), "{said}");
+    assert!(said.contains(github.site()), "{said}");
     // There is no git host of the platform's own.
     let git = platform.to_router(reqwest::Method::GET, "git.localhost", "/alice/hello.git/info/refs");
     assert_eq!(platform.send(git).status, 404);

@@ -90,10 +90,15 @@ pub(super) fn imported(done: Done, pruned: &Pruned) -> String {
     let secrets = count(done.created + done.updated + done.unchanged, "secret");
     let mut sentence = format!("imported {secrets} ({})", count(done.keys, "key"));
     if !pruned.removed.is_empty() {
-        let removed: Vec<&str> = pruned.removed.iter().map(SecretName::as_str).collect();
-        sentence.push_str(&format!(", removed {}", removed.join(", ")));
+        sentence.push_str(&format!(", {}", removed(pruned)));
     }
     sentence
+}
+
+/// `removed db, old`.
+pub(super) fn removed(pruned: &Pruned) -> String {
+    let removed: Vec<&str> = pruned.removed.iter().map(SecretName::as_str).collect();
+    format!("removed {}", removed.join(", "))
 }
 
 #[cfg(test)]

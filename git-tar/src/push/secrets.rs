@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sdk::call::CallId;
 use sdk::event::PushEvent;
-use sdk::secrets::{Import, Known, SecretName};
+use sdk::secrets::{Import, Known, Pruned, SecretName};
 
 use super::outcome;
 use super::{Shared, stages};
@@ -100,13 +100,28 @@ impl Shared {
 
     /// Removes what no file has and no function mounts any more. What the push did, as an end of its last sentence.
     pub(super) async fn settle(&self, report: &Report<'_>, secrets: &Secrets) -> Result<Option<String>, Problem> {
+        let pruned = self.pruned(report, secrets).await?;
+        Ok(pruned.filter(|_| secrets.imported).map(|pruned| outcome::imported(secrets.known.done, &pruned)))
+    }
+
+    /// The same where no file is left: what was removed, if anything was.
+    pub(super) async fn settle_removed(
+        &self,
+        report: &Report<'_>,
+        secrets: &Secrets,
+    ) -> Result<Option<String>, Problem> {
+        let pruned = self.pruned(report, secrets).await?;
+        Ok(pruned.filter(|pruned| !pruned.removed.is_empty()).map(|pruned| outcome::removed(&pruned)))
+    }
+
+    async fn pruned(&self, report: &Report<'_>, secrets: &Secrets) -> Result<Option<Pruned>, Problem> {
         let End::Prune { bare } = secrets.end else { return Ok(None) };
         let pruned = self.keeper(report.call).prune(report.event, bare).await?;
         tracing::info!(removed = pruned.removed.len(), in_use = pruned.in_use.len(), "secrets pruned");
         if !pruned.in_use.is_empty() && secrets.speaks {
             return Err(Problem::InUse(pruned.in_use));
         }
-        Ok(secrets.imported.then(|| outcome::imported(secrets.known.done, &pruned)))
+        Ok(Some(pruned))
     }
 
     /// The same after functions were deployed anew; what is still in use is the removing push's concern.

@@ -64,7 +64,13 @@ impl Shared {
             return Ok(Outcome::superseded(&newer));
         }
         let secrets = self.secrets(report, &remote, &found).await?;
-        let Some((_, stack)) = found.stack else { return self.only_secrets(report, &secrets).await };
+        let Some((_, stack)) = found.stack else {
+            return if found.sealed.is_some() {
+                self.only_secrets(report, &secrets).await
+            } else {
+                self.nothing_at_all(report, &secrets).await
+            };
+        };
         let tree = self.with_submodules(event, tree, folder, &stack).await?;
         let work = self.plan(event, tree, &stack, deployed, secrets.known.clone()).await?;
         let keep = stack.functions.iter().map(|function| function.name.clone()).collect();
@@ -88,6 +94,13 @@ impl Shared {
             "there are only sealed secrets in this commit, and those of the branch's head hold: nothing to deploy";
         let imported = self.settle(report, secrets).await?;
         Ok(imported.map_or_else(|| Outcome::Nothing(older.to_owned()), Outcome::Deployed))
+    }
+
+    /// A repository without either file. One that had secrets has none any more; any other was to have a stack.
+    async fn nothing_at_all(&self, report: &Report<'_>, secrets: &Secrets) -> Result<Outcome, Problem> {
+        let removed = self.settle_removed(report, secrets).await?;
+        let sentence = "there is no stack.yml at the root of the repository: add one (faas-cli new writes it)";
+        removed.map(Outcome::Deployed).ok_or_else(|| Problem::Refused(sentence.to_owned()))
     }
 
     /// The repository, and the outcome if there is nothing to do. A token that was taken back is made anew, once.

@@ -47,6 +47,21 @@ async fn a_repository_of_secrets_only_is_imported_and_nothing_else_is_done() {
 }
 
 #[tokio::test]
+async fn a_repository_that_drops_its_only_file_drops_its_secrets() {
+    let (mut lab, keeper) = secrets_only().await;
+    let file = lab.repository("alice/app.git").join("secrets.yml");
+    std::fs::remove_file(&file).unwrap();
+    keeper.removes("db");
+    assert_eq!(lab.push().await, (StatusCode::OK, "removed db".to_owned()));
+    assert_eq!(lab.status("stack-deploy").unwrap().state, State::Success);
+    let (mut lab, keeper) = secrets_only().await;
+    std::fs::remove_file(lab.repository("alice/app.git").join("secrets.yml")).unwrap();
+    keeper.is_in_use("db", "alice-api");
+    let sentence = lab.refused().await;
+    assert!(sentence.contains("db") && sentence.contains("alice-api"), "{sentence}");
+}
+
+#[tokio::test]
 async fn the_other_name_of_the_file_does_too_and_both_are_refused() {
     let (mut lab, _keeper) = secrets_only().await;
     lab.write("secrets.yaml", "a\n");
