@@ -42,6 +42,14 @@ pub(crate) fn names(owner: &Owner, name: &str) -> anyhow::Result<Names> {
     Ok(Names { sealed, in_stack })
 }
 
+/// The names of a secret that is called by its whole name, as `faas-cli cloud seal` wants it, where nobody knows the owner:
+/// `alice-db`. Logins may have hyphens, so the first one is only the likely end of the login.
+pub(crate) fn whole(name: &str) -> Option<Names> {
+    let (login, short) = name.split_once('-')?;
+    let (owner, in_stack) = (login.parse::<Owner>().ok()?, short.parse().ok()?);
+    names(&owner, name).ok().map(|names| Names { in_stack, ..names })
+}
+
 /// The owner that is named, or that the remotes of the repository in `folder` agree on.
 ///
 /// # Errors
@@ -92,6 +100,15 @@ mod tests {
 
     fn alice() -> Owner {
         "alice".parse().unwrap()
+    }
+
+    #[test]
+    fn a_whole_name_needs_no_owner() {
+        let names = whole("alice-db").unwrap();
+        assert_eq!((names.sealed.as_str(), names.in_stack.as_str()), ("alice-db", "db"));
+        for wrong in ["db", "-db", "alice-", "Alice-db_x", ""] {
+            assert!(whole(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

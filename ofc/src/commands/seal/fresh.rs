@@ -93,7 +93,15 @@ impl Fresh {
         let name = self.name.as_deref().ok_or_else(|| {
             Trouble::usage("what is the secret's name?").hint("for example: ofc seal --name db --prompt password")
         })?;
-        owner::names(&owner::owner(self.owner.as_deref(), here)?, name)
+        match (owner::owner(self.owner.as_deref(), here), owner::whole(name)) {
+            (Err(_), Some(whole)) if self.owner.is_none() => {
+                anstream::eprintln!(
+                    "note: {name} is taken for the whole name, with its owner's login; --owner LOGIN says whose it is"
+                );
+                Ok(whole)
+            }
+            (owner, _) => owner::names(&owner?, name),
+        }
     }
 }
 
