@@ -20,6 +20,9 @@ const FIRST_WORD: Duration = Duration::from_secs(60);
 /// When branches share a commit and one is of no matter, the others have this long to speak up.
 const SIBLING: Duration = Duration::from_secs(5);
 
+/// What of a commit is known already may need no second word: it has this long to come once the platform has the push.
+const REPEATED: Duration = Duration::from_secs(10);
+
 /// One commit that is being deployed.
 struct Followed {
     sha: CommitSha,
@@ -28,6 +31,8 @@ struct Followed {
     /// The latest change that was looked at.
     revision: u64,
     lines: Lines,
+    /// Its deployment ended before this push, and nothing was heard of it since.
+    known: bool,
     /// It ends at this moment unless something else is heard of it.
     until: Option<Instant>,
     done: bool,
@@ -38,6 +43,9 @@ pub(crate) async fn run(app: &App, path: &RepoPath, announced: Vec<Announced>, r
     let mut followed = commits(&announced, revision);
     if followed.is_empty() || !reply.listens() {
         return;
+    }
+    for commit in &mut followed {
+        commit.known = is_known(app, path, commit).await;
     }
     let mut fates: SelectAll<_> = announced
         .into_iter()
@@ -69,7 +77,7 @@ pub(crate) async fn run(app: &App, path: &RepoPath, announced: Vec<Announced>, r
                 silent = false;
                 reply.say("The platform has the push and has not said anything yet. Still waiting; Ctrl-C does not stop the deployment.").await;
             }
-            () = until(pause) => end_quiet(&mut followed),
+            () = until(pause) => end_quiet(&mut followed, reply).await,
             Some((sha, fate)) = fates.next() => tell_fate(fate, sha, &mut followed, &mut unreachable, reply).await,
             Ok(()) = changes.changed() => {
                 changes.mark_unchanged();
@@ -93,6 +101,7 @@ fn commits(announced: &[Announced], revision: u64) -> Vec<Followed> {
                 branches: 1,
                 revision,
                 lines: Lines::default(),
+                known: false,
                 until: None,
                 done: false,
             }),
@@ -108,10 +117,22 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn end_quiet(followed: &mut [Followed]) {
+/// True if the commit's deployment has ended before. A push of it to another branch that is of no matter is not reported:
+/// it would hide how that one ended.
+async fn is_known(app: &App, path: &RepoPath, commit: &Followed) -> bool {
+    let ended =
+        |run: &CheckRun| run.name == STACK && run.status == Progress::Completed && run.revision <= commit.revision;
+    app.checks.list(path, &commit.sha).await.is_ok_and(|runs| runs.iter().any(ended))
+}
+
+async fn end_quiet(followed: &mut [Followed], reply: &mut Reply) {
     let now = Instant::now();
-    for commit in followed {
-        commit.done |= commit.until.is_some_and(|until| until <= now);
+    for commit in followed.iter_mut().filter(|f| !f.done && f.until.is_some_and(|until| until <= now)) {
+        commit.done = true;
+        if commit.known {
+            let sha = commit.sha.short();
+            reply.say(&format!("{sha} was deployed before, and nothing new is to be done for it.")).await;
+        }
     }
 }
 
@@ -123,7 +144,11 @@ async fn tell_fate(
     reply: &mut Reply,
 ) {
     match fate {
-        Fate::Waiting(None) | Fate::Delivered => {}
+        Fate::Waiting(None) => {}
+        Fate::Delivered => {
+            let until = Instant::now() + REPEATED;
+            followed.iter_mut().filter(|f| f.known && Some(&f.sha) == sha.as_ref()).for_each(|f| f.until = Some(until));
+        }
         Fate::Waiting(Some(reason)) => {
             if !std::mem::replace(unreachable, true) {
                 reply.say(&format!("Your push is stored, but {reason}. It is tried again until it is taken.")).await;
@@ -152,6 +177,7 @@ async fn look(app: &App, path: &RepoPath, commit: &mut Followed, reply: &mut Rep
     for run in &new {
         commit.revision = commit.revision.max(run.revision);
         commit.until = None;
+        commit.known = false;
         for line in commit.lines.of(run) {
             reply.say(&line).await;
         }

@@ -149,6 +149,20 @@ async fn a_second_push_of_a_commit_is_shown_though_its_queued_says_nothing_new()
 }
 
 #[tokio::test]
+async fn a_commit_that_is_known_and_not_spoken_of_again_keeps_nobody_waiting() {
+    let place = place_with(|_| ()).await;
+    let sha = place.work.commit("stack.yml", "1").await;
+    let url = place.host.url("alice", "alice/hello");
+    let child = place.work.command(&["push", &url, "main"]).spawn().unwrap();
+    place.platform.wait_for(1).await;
+    place.host.check_run("alice/hello", run("stack-deploy", &sha, "completed", Some("success"), "Deployed")).await;
+    assert!(child.wait_with_output().await.unwrap().status.success());
+    let output = place.work.push(&url, &["main:feature"]).await;
+    let told = format!("{} was deployed before, and nothing new is to be done for it.", &sha[..7]);
+    assert_eq!(remote_lines(&output), [told]);
+}
+
+#[tokio::test]
 async fn a_pusher_who_goes_away_stops_nothing() {
     let place = place_with(|_| ()).await;
     let sha = place.work.commit("stack.yml", "1").await;

@@ -193,7 +193,7 @@ pub enum State {
         pid: Option<u32>,
     },
     /// One runs.
-    Running(Record),
+    Running(Box<Record>),
 }
 
 /// Looks whether a platform runs.
@@ -220,7 +220,7 @@ pub fn state(data: &DataDir) -> anyhow::Result<State> {
 /// When none runs.
 pub fn running(data: &DataDir) -> anyhow::Result<Record> {
     match state(data)? {
-        State::Running(record) => Ok(record),
+        State::Running(record) => Ok(*record),
         State::Between { .. } => {
             Err(Trouble::new("the platform is just starting or stopping").hint("try again in a moment").into())
         }

@@ -32,7 +32,7 @@ pub async fn start(data: &DataDir, arguments: &[OsString]) -> anyhow::Result<Rec
     loop {
         tokio::select! {
             state = &mut ready => match state? {
-                State::Running(record) => return Ok(record),
+                State::Running(record) => return Ok(*record),
                 State::Between { .. } | State::Stopped => continue,
             },
             () = tokio::time::sleep(Duration::from_millis(50)) => {

@@ -1,4 +1,5 @@
 //! An installation as `ofc init` sets it up: `ofc up --config` with a GitHub in the place of the platform's own git host.
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

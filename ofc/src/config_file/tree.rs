@@ -92,6 +92,7 @@ fn problem(error: &serde_saphyr::Error) -> &'static str {
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => "this is larger or deeper than any configuration",
+        Error::AliasError { error, .. } => problem(error),
         _ => "this is not YAML; look at the indentation, and for quotes and brackets that are not closed",
     }
 }

@@ -39,7 +39,15 @@ impl Site {
             && let State::Running(record) = instance::state(&data)?
         {
             print(&format!("{FAINT}The platform in {} runs: it is used.{FAINT:#}\n", data.root().display()))?;
-            return Ok(Self { data, record, repository, start_time: Duration::ZERO, images, own: false, folder: None });
+            return Ok(Self {
+                data,
+                record: *record,
+                repository,
+                start_time: Duration::ZERO,
+                images,
+                own: false,
+                folder: None,
+            });
         }
         let (data, folder) = match &which.data {
             Some(path) => (DataDir::create(path)?, None),

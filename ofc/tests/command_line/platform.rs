@@ -60,9 +60,11 @@ impl Up {
         (numbers.next().flatten(), numbers.next().flatten())
     }
 
-    fn resident_bytes(&self) -> u64 {
+    /// What is in memory and in no file. The pages of a program that was compiled without optimization, and with everything
+    /// that the workspace can be compiled with, are not those of the one that people run.
+    fn own_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap_or_default();
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024
     }
 }
@@ -93,7 +95,7 @@ fn it_boots_serves_and_stops_on_sigterm() {
     let status = place.run(&["status", "--json"]);
     assert!(status.status.success(), "{}", stderr(&status));
     let status: serde_json::Value = serde_json::from_str(&stdout(&status)).unwrap();
-    assert_eq!(status["functions"], 10, "{status}");
+    assert_eq!(status["functions"], 11, "{status}");
     assert!(stdout(&place.run(&["ls"])).contains("Nothing is deployed"));
     up.signal(rustix::process::Signal::TERM);
     let (ended, took) = up.wait();
@@ -123,9 +125,10 @@ fn it_takes_as_many_open_files_as_it_may_have() {
 fn the_idle_platform_is_small() {
     let place = Place::new();
     let up = Up::start(&place, &[]);
-    let resident = up.resident_bytes();
-    println!("resident: {} MB", resident / 1_000_000);
-    assert!(resident > 0 && resident < 80_000_000, "{resident} bytes are resident");
+    let own = up.own_bytes();
+    println!("its own: {} MB", own / 1_000_000);
+    // The budget of 80 MB for all of it is measured by `make bench`, with the program as it is delivered.
+    assert!(own > 0 && own < 20_000_000, "{own} bytes are its own");
 }
 
 #[test]

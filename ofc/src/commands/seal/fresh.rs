@@ -29,7 +29,7 @@ pub(super) struct Fresh {
     owner: Option<String>,
     #[command(flatten)]
     sources: Sources,
-    /// The stage's certificate: a file, or an address like https://system.example.com [default: of the platform that runs
+    /// The stage's certificate: a file, or an address like `https://system.example.com` [default: of the platform that runs
     /// here, else pub-cert.pem]
     #[arg(short, long, value_name = "FILE|URL")]
     cert: Option<String>,

@@ -20,7 +20,7 @@ struct Report {
 pub(super) fn run(which: &Which, json: bool) -> anyhow::Result<()> {
     let data = which.data()?;
     let record = match instance::state(&data)? {
-        State::Running(record) => Some(record),
+        State::Running(record) => Some(*record),
         State::Between { .. } | State::Stopped => None,
     };
     let functions = match &record {
