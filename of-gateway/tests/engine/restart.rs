@@ -19,7 +19,11 @@ async fn deployed(program: &Program, spec: &Value) {
     assert_eq!(response.status(), 202);
 }
 
-/// Calls that go on and on: on new connections at a rate of 200 a second, and one after the other on kept ones.
+/// So many calls are open at once. Those that came during a restart reach the function together, and what its server
+/// does not let wait (128 connections) is its own limit and not the gateway's.
+const MOST_OPEN: usize = 64;
+
+/// Calls that go on and on: on new connections at up to 200 a second, and one after the other on kept ones.
 struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -33,6 +37,7 @@ impl Load {
         let http = sdk::http::client();
         for kept in [true, true, false] {
             let (stop, answered, url, http) = (Arc::clone(&stop), Arc::clone(&answered), url.to_owned(), http.clone());
+            let most = if kept { 1 } else { MOST_OPEN };
             calls.spawn(async move {
                 let mut open = JoinSet::new();
                 let mut rate = tokio::time::interval(Duration::from_millis(5));
@@ -46,7 +51,9 @@ impl Load {
                         answered.fetch_add(1, Ordering::Relaxed);
                         Ok(())
                     });
-                    while let Some(ended) = if kept { open.join_next().await } else { open.try_join_next() } {
+                    while open.len() >= most
+                        && let Some(ended) = open.join_next().await
+                    {
                         ended.map_err(|error| error.to_string())??;
                     }
                 }
@@ -88,7 +95,7 @@ async fn no_call_is_lost_over_restarts() {
             assert_eq!(slow.await.unwrap().unwrap().status(), 200, "a call under way ends");
         }
     }
-    let answered = load.end().await.unwrap();
+    let answered = load.end().await.unwrap_or_else(|error| panic!("{error}; the gateway's log:\n{}", program.log()));
     assert!(answered > 500, "{answered}");
 }
 
