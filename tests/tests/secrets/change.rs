@@ -63,4 +63,16 @@ fn a_changed_secret_of_another_repository_is_live_soon_and_no_request_is_lost() 
     app.write("README.md", "nothing");
     assert!(app.commit_and_push(&platform).says("(2 unchanged)"));
     assert_eq!(platform.container(&reader), settled);
+
+    // So they are where the stage itself seals them to its newest certificate.
+    let file = secrets.folder().join("secrets.yml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    for command in ["rotate", "verify"] {
+        let output = platform.ofc(&["seal", command], Some(secrets.folder()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_ne!(std::fs::read_to_string(&file).unwrap(), before);
+    assert!(secrets.commit_and_push(&platform).says("imported 1 secret (2 keys)"));
+    assert_eq!(platform.container(&reader), settled);
+    assert_eq!(read("password").text, "two");
 }
