@@ -79,7 +79,8 @@ async fn build(docker: &Docker, image: &str, version: &str) {
         header.set_cksum();
         archive.append_data(&mut header, Path::new(name), text.as_bytes()).unwrap();
     }
-    let options = BuildImageOptionsBuilder::default().t(image).rm(true).build();
+    // Without the cache: a step found there may be one of another test's image, which goes when that test ends.
+    let options = BuildImageOptionsBuilder::default().t(image).rm(true).nocache(true).build();
     let body = bollard::body_full(archive.into_inner().unwrap().into());
     let steps = docker.build_image(options, None, Some(body)).try_collect::<Vec<_>>().await;
     steps.expect("debian:bookworm-slim must be there: run `scripts/base-images`");
