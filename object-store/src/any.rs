@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::key::Key;
 #[cfg(feature = "s3")]
 use crate::s3::{Bucket, BucketConfig};
-use crate::store::{Expected, Listed, Object, Store, StoreError, Swap};
+use crate::store::{Expected, Listed, Object, Piece, Store, StoreError, Swap};
 
 /// What a service calls its variables.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +89,10 @@ impl Store for AnyStore {
 
     async fn get(&self, key: &Key, max: usize) -> Result<Option<Object>, StoreError> {
         of_each!(self, store => store.get(key, max))
+    }
+
+    async fn get_range(&self, key: &Key, from: u64, max: usize) -> Result<Option<Piece>, StoreError> {
+        of_each!(self, store => store.get_range(key, from, max))
     }
 
     async fn list(&self, folder: &Key, max: usize) -> Result<Vec<Listed>, StoreError> {

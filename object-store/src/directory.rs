@@ -4,7 +4,7 @@
 //! swapped; that holds for threads and for processes. Readers need no lock, for a file is replaced by a rename.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::key::Key;
-use crate::store::{Expected, Listed, Object, Store, StoreError, Swap, Version};
+use crate::store::{Expected, Listed, Object, Piece, Store, StoreError, Swap, Version};
 
 /// How long a writer waits for its turn. To write a small object takes milliseconds.
 const TURN_TIME: Duration = Duration::from_secs(10);
@@ -60,6 +60,12 @@ impl Store for Directory {
         }
     }
 
+    async fn get_range(&self, key: &Key, from: u64, max: usize) -> Result<Option<Piece>, StoreError> {
+        let path = self.path(key);
+        let read = blocking(move || if_there(read_range(&path, from, max))).await;
+        read.map_err(|e| StoreError::failed("read", key, e))
+    }
+
     async fn list(&self, folder: &Key, max: usize) -> Result<Vec<Listed>, StoreError> {
         let (root, key) = (self.root.clone(), folder.clone());
         let listed =
@@ -94,6 +100,17 @@ fn read(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take((max as u64).saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn read_range(path: &Path, from: u64, max: usize) -> io::Result<Piece> {
+    let mut file = File::open(path)?;
+    let whole = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if from < whole {
+        file.seek(SeekFrom::Start(from))?;
+        file.take(max as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(Piece { bytes: bytes.into(), whole })
 }
 
 /// Writes beside the object, then takes its place, so that nobody ever reads half of it.

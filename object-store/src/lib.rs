@@ -16,4 +16,4 @@ pub use directory::Directory;
 pub use key::{InvalidKey, Key};
 #[cfg(feature = "s3")]
 pub use s3::{Bucket, BucketConfig};
-pub use store::{Expected, Listed, Object, Store, StoreError, Swap, Version};
+pub use store::{Expected, Listed, Object, Piece, Store, StoreError, Swap, Version};

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod config;
+mod range;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use tokio::sync::OnceCell;
 pub use config::BucketConfig;
 
 use crate::key::Key;
-use crate::store::{Expected, Listed, Object, Store, StoreError, Swap, Version};
+use crate::store::{Expected, Listed, Object, Piece, Store, StoreError, Swap, Version};
 
 const OPERATION_TIME: Duration = Duration::from_secs(20);
 const ATTEMPT_TIME: Duration = Duration::from_secs(8);
@@ -35,7 +36,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 pub struct Bucket {
     client: Client,
     bucket: String,
-    content_type: &'static str,
     honours_conditions: Arc<OnceCell<()>>,
 }
 
@@ -69,19 +69,7 @@ impl Bucket {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
-        Self {
-            client: Client::from_conf(client),
-            bucket: config.bucket,
-            content_type: "application/octet-stream",
-            honours_conditions: Arc::default(),
-        }
-    }
-
-    /// What browsers are told about the objects; `application/octet-stream` otherwise.
-    #[must_use]
-    pub fn content_type(mut self, content_type: &'static str) -> Self {
-        self.content_type = content_type;
-        self
+        Self { client: Client::from_conf(client), bucket: config.bucket, honours_conditions: Arc::default() }
     }
 
     /// Writes an object, and makes the bucket if that is what is missing.
@@ -103,7 +91,7 @@ impl Bucket {
         expected: Option<&Expected>,
     ) -> Result<PutObjectOutput, SdkError<PutObjectError>> {
         let put = self.client.put_object().bucket(&self.bucket).key(key).body(bytes.into());
-        let put = put.content_type(self.content_type);
+        let put = put.content_type("application/octet-stream");
         // A conditional write that is sent again after its answer was lost meets itself, and would look like a conflict.
         let once = aws_sdk_s3::Config::builder().retry_config(RetryConfig::disabled());
         match expected {
@@ -165,6 +153,10 @@ impl Store for Bucket {
             }
         }
         Ok(Some(Object { bytes: bytes.freeze(), version }))
+    }
+
+    async fn get_range(&self, key: &Key, from: u64, max: usize) -> Result<Option<Piece>, StoreError> {
+        self.read_range(key, from, max).await
     }
 
     async fn list(&self, folder: &Key, max: usize) -> Result<Vec<Listed>, StoreError> {

@@ -26,6 +26,15 @@ pub struct Object {
     pub version: Version,
 }
 
+/// Some of an object's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Those that were asked for, as far as there are any.
+    pub bytes: Bytes,
+    /// The whole object's length in bytes.
+    pub whole: u64,
+}
+
 /// An object in a list, and its length in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
@@ -72,6 +81,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Reads an object of at most `max` bytes, if it is there.
     fn get(&self, key: &Key, max: usize) -> impl Future<Output = Result<Option<Object>, StoreError>> + Send;
+
+    /// Reads at most `max` bytes of an object from byte `from` on, if it is there, without reading what is before or behind.
+    /// From its end on there are none.
+    fn get_range(
+        &self,
+        key: &Key,
+        from: u64,
+        max: usize,
+    ) -> impl Future<Output = Result<Option<Piece>, StoreError>> + Send;
 
     /// All objects below a folder, in the order of their keys; none where there is no such folder. What has a name that is no
     /// [`Key`] is none of ours. More than `max` are an error, not a list that is cut.

@@ -59,6 +59,8 @@ async fn an_s3_that_is_not_there_and_wrong_keys_are_errors_without_a_word_about_
         for error in [
             store.put(&key, "x".into()).await.unwrap_err(),
             store.get(&key, 9).await.unwrap_err(),
+            store.get_range(&key, 1, 9).await.unwrap_err(),
+            store.get_range(&key, 1, 0).await.unwrap_err(),
             store.list(&key, 9).await.unwrap_err(),
             store.delete(&key).await.unwrap_err(),
             store.put_if(&key, "x".into(), crate::Expected::Absent).await.unwrap_err(),

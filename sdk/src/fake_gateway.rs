@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use secrecy::SecretString;
@@ -87,7 +88,7 @@ struct Kept {
 }
 
 /// Gives a function's answer to a message's body.
-type Answer = Arc<dyn Fn(&[u8]) -> (StatusCode, String) + Send + Sync>;
+type Answer = Arc<dyn Fn(&[u8]) -> Response + Send + Sync>;
 
 /// A running gateway. Cloning shares it; it stops with the test's runtime.
 #[derive(Clone)]
@@ -114,7 +115,9 @@ impl FakeGateway {
             .route("/system/functions", system)
             .route("/system/secrets", secrets)
             .route("/system/function/{name}", get(functions::one))
-            .route("/function/{name}", post(messages::invoke))
+            .route("/system/scale-function/{name}", post(functions::scale))
+            .route("/system/info", get(functions::info))
+            .route("/function/{*name}", post(messages::invoke).get(messages::look))
             .route("/async-function/{name}", post(messages::enqueue))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(fake.clone());
@@ -183,6 +186,12 @@ impl FakeGateway {
 
     /// Answers every message to `function` that is not queued with what `answer` makes of its body, once it is kept.
     pub fn answer_with(&self, function: &str, answer: impl Fn(&[u8]) -> (StatusCode, String) + Send + Sync + 'static) {
+        self.respond_with(function, move |body| answer(body).into_response());
+    }
+
+    /// As [`FakeGateway::answer_with`], where the answer has headers, or a body that goes on. `function` may be a path below
+    /// one. A `GET` there is answered, too, where the router's words about a person come with it: they are the body.
+    pub fn respond_with(&self, function: &str, answer: impl Fn(&[u8]) -> Response + Send + Sync + 'static) {
         self.kept().answers.insert(function.to_owned(), Arc::new(answer));
     }
 

@@ -4,7 +4,7 @@ mod client;
 mod object;
 mod types;
 
-pub use client::{Gateway, GatewayError};
+pub use client::{Gateway, GatewayError, LogQuery};
 pub use object::{Object, or_default};
 pub use types::{
     Condition, ConditionKind, DEFAULT_NAMESPACE, DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine,

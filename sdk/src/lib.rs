@@ -10,13 +10,16 @@ pub mod event;
 pub mod failure;
 #[cfg(feature = "fake-gateway")]
 pub mod fake_gateway;
+pub mod function_log;
 pub mod garbage;
 pub mod gateway;
+pub mod history;
 pub mod http;
 pub mod id;
 pub mod identity;
 pub mod labels;
 pub mod listing;
+pub mod metrics;
 pub mod pipeline_log;
 pub mod push;
 pub mod reserved;

@@ -6,6 +6,43 @@ use crate::id::Owner;
 
 /// The function that lists.
 pub const LIST_FUNCTION: &str = "list-functions";
+/// Where it answers with pages, and what a question for one is signed for:
+/// `functions.invoke(LIST_PAGE, &request, &call)`.
+pub const LIST_PAGE: &str = "list-functions/page";
+
+/// A page has at most so many functions.
+pub const MAX_PAGE: usize = 200;
+/// The longest text that names are searched for, in bytes.
+pub const MAX_FILTER_BYTES: usize = 256;
+
+/// Asks for a part of an owner's functions, at [`LIST_PAGE`]; the answer is a [`Page`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRequest {
+    /// Whose.
+    #[serde(flatten)]
+    pub of: ListRequest,
+    /// Only names with this text, whatever its case; at most [`MAX_FILTER_BYTES`].
+    #[serde(default)]
+    pub filter: String,
+    /// What the page before gave as [`Page::after`]; the first page where empty.
+    #[serde(default)]
+    pub after: String,
+    /// At most so many; never more than [`MAX_PAGE`].
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// A part of an owner's functions, sorted by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// The functions, without environment and secrets' names.
+    pub functions: Vec<crate::gateway::FunctionStatus>,
+    /// What to ask for next; absent on the last page.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// How many there are on all pages.
+    pub total: usize,
+}
 
 /// Asks for an owner's functions. The answer is a JSON array of
 /// [`FunctionStatus`](crate::gateway::FunctionStatus) without environment and secrets' names, sorted by name.

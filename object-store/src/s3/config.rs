@@ -4,6 +4,7 @@ use sdk::{Invalid, Reader};
 use secrecy::SecretString;
 
 /// What [`Bucket`](crate::Bucket) needs to know.
+#[derive(Clone)]
 pub struct BucketConfig {
     /// `s3_url`, with `s3_tls` where it has no scheme.
     pub(super) endpoint: String,

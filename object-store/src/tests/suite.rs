@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::{AnyStore, Expected, Key, Listed, Store as _, StoreError, Swap, Version};
+use crate::{AnyStore, Expected, Key, Listed, Piece, Store as _, StoreError, Swap, Version};
 
 /// Enough for every object of these cases.
 const MAX: usize = 1024 * 1024;
@@ -20,6 +20,7 @@ pub(crate) async fn run(open: impl Fn() -> AnyStore) {
     objects_are_read_as_they_were_written(&store, &open()).await;
     deletion_is_safe_to_repeat(&store).await;
     a_read_is_bounded(&store).await;
+    a_range_is_read_alone(&store).await;
     lists_are_in_order_and_of_their_folder(&store).await;
     a_list_is_bounded(&store).await;
     one_version_is_swapped_once(&store).await;
@@ -81,6 +82,30 @@ async fn a_read_is_bounded(store: &AnyStore) {
     let error = store.get(&key("bound/object"), 99_999).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLong { max: 99_999, .. }), "{error:?}");
     assert_eq!(error.to_string(), "the object bound/object has more than 99999 bytes");
+}
+
+async fn a_range_is_read_alone(store: &AnyStore) {
+    assert_eq!(store.get_range(&key("range/none"), 0, 9).await.unwrap(), None);
+    assert_eq!(store.get_range(&key("range/none"), 5, 0).await.unwrap(), None);
+    store.put(&key("range/object"), "0123456789".into()).await.unwrap();
+    for (from, max, bytes) in [
+        (0, 4, "0123"),
+        (4, 3, "456"),
+        (8, 100, "89"),
+        (9, 1, "9"),
+        (0, MAX, "0123456789"),
+        (3, 0, ""),
+        (10, 5, ""),
+        (u64::MAX, 5, ""),
+    ] {
+        let piece = store.get_range(&key("range/object"), from, max).await.unwrap().unwrap();
+        assert_eq!((piece.bytes.as_ref(), piece.whole), (bytes.as_bytes(), 10), "{max} from {from}");
+    }
+    store.put(&key("range/empty"), Bytes::new()).await.unwrap();
+    assert_eq!(
+        store.get_range(&key("range/empty"), 0, 5).await.unwrap().unwrap(),
+        Piece { bytes: Bytes::new(), whole: 0 }
+    );
 }
 
 async fn lists_are_in_order_and_of_their_folder(store: &AnyStore) {

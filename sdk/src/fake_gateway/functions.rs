@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
 use super::{FakeGateway, PASSWORD, USER};
-use crate::gateway::{DeleteRequest, FunctionDeployment, FunctionStatus};
+use crate::gateway::{DeleteRequest, FunctionDeployment, FunctionStatus, Info, Provider, ScaleRequest, Version};
 
 pub(super) async fn list(State(fake): State<FakeGateway>, headers: HeaderMap) -> Response {
     if let Some(refusal) = fake.check("GET /system/functions", &headers) {
@@ -56,6 +56,30 @@ pub(super) async fn delete(
     }
     let removed = fake.kept().functions.remove(&unwanted.function_name);
     removed.map_or(StatusCode::NOT_FOUND, |_| StatusCode::ACCEPTED).into_response()
+}
+
+pub(super) async fn scale(
+    State(fake): State<FakeGateway>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(wanted): Json<ScaleRequest>,
+) -> Response {
+    if let Some(refusal) = fake.check(&format!("POST /system/scale-function/{name}"), &headers) {
+        return refusal;
+    }
+    let mut kept = fake.kept();
+    let Some(function) = kept.functions.get_mut(&name) else { return StatusCode::NOT_FOUND.into_response() };
+    (function.replicas, function.available_replicas) = (wanted.replicas, wanted.replicas);
+    StatusCode::ACCEPTED.into_response()
+}
+
+pub(super) async fn info(State(fake): State<FakeGateway>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = fake.check("GET /system/info", &headers) {
+        return refusal;
+    }
+    let version = || Version { sha: "0123456".to_owned(), release: "1.0".to_owned(), commit_message: String::new() };
+    let provider = Provider { provider: "fake".to_owned(), orchestration: "memory".to_owned(), version: version() };
+    Json(Info { provider, version: version(), arch: "x86_64".to_owned() }).into_response()
 }
 
 impl FakeGateway {
