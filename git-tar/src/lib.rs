@@ -12,6 +12,7 @@ mod plan;
 mod pretty_url;
 mod problem;
 mod push;
+mod record;
 mod report;
 mod repository;
 mod secrets;

@@ -20,6 +20,7 @@ use sdk::status::{Reporter, State};
 
 use crate::config::Config;
 use crate::problem::Problem;
+use crate::record::Record;
 use crate::report::Report;
 use crate::repository::WorkFolders;
 use crate::templates::Templates;
@@ -72,6 +73,7 @@ impl Platform {
         }
         let reporter = Reporter::start(self.shared.config.functions.clone(), call.clone());
         let report = Report::new(event, call, reporter, &self.shared.auditor, &self.shared.config.pretty_url);
+        let report = report.in_record(Record::begin(self.shared.config.functions.clone(), event, call));
         let limit = self.shared.config.push_timeout;
         let outcome = tokio::time::timeout(limit, self.shared.run(&report)).await;
         let outcome = outcome.unwrap_or(Err(Problem::Late(limit)));
@@ -92,7 +94,7 @@ impl Platform {
                 Err(problem.into())
             }
         };
-        report.reporter.flush().await;
+        report.flush().await;
         answer
     }
 }

@@ -1,4 +1,4 @@
-//! What the pusher and the audit trail get to know. Nobody else reports of a push, so that nothing old is told last;
+//! What the pusher, the audit trail and the push's record get to know. Nobody else reports of a push, so that nothing old is told last;
 //! and whatever was begun is ended here, also when the push is broken off.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,15 @@ use std::time::Instant;
 use sdk::audit::Auditor;
 use sdk::call::CallId;
 use sdk::event::PushEvent;
+use sdk::history::FunctionRecord;
 use sdk::id::FunctionName;
 use sdk::stack::Stack;
 use sdk::status::{Annotation, FunctionState, Reporter, STACK_CONTEXT, State, Status};
 
+use crate::git::About;
 use crate::pretty_url::PrettyUrl;
 use crate::problem::Problem;
+use crate::record::{Record, now};
 
 /// Statuses and audit lines of one push.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(crate) struct Report<'a> {
     auditor: &'a Auditor,
     pretty_url: &'a PrettyUrl,
     board: Mutex<Board>,
+    record: Option<Record>,
 }
 
 /// The stack's functions and how far each got.
@@ -40,6 +44,7 @@ struct Row {
     /// Where its name stands in the stack file.
     line: u32,
     began: Option<Instant>,
+    record: FunctionRecord,
 }
 
 /// What is told of a failure besides its sentence.
@@ -57,7 +62,52 @@ impl<'a> Report<'a> {
         auditor: &'a Auditor,
         pretty_url: &'a PrettyUrl,
     ) -> Self {
-        Self { event, call, reporter, auditor, pretty_url, board: Mutex::default() }
+        Self { event, call, reporter, auditor, pretty_url, board: Mutex::default(), record: None }
+    }
+
+    /// The same; all that it gets to know is in this record, too.
+    #[must_use]
+    pub(crate) fn in_record(self, record: Option<Record>) -> Self {
+        Self { record, ..self }
+    }
+
+    /// Waits until everything is told or given up.
+    pub(crate) async fn flush(&self) {
+        let recorded = async {
+            if let Some(record) = &self.record {
+                record.flush().await;
+            }
+        };
+        tokio::join!(self.reporter.flush(), recorded);
+    }
+
+    /// The commit is read.
+    pub(crate) fn describe(&self, about: &About) {
+        if let Some(record) = &self.record {
+            record.update(|record| {
+                record.author.clone_from(&about.author);
+                record.message.clone_from(&about.message);
+            });
+        }
+    }
+
+    /// Functions that the stack does not have any more were removed.
+    pub(crate) fn removed(&self, functions: Vec<FunctionName>) {
+        if let Some(record) = &self.record {
+            record.update(|record| record.removed = functions);
+        }
+    }
+
+    /// Changes the board, and the record with it.
+    fn on_board(&self, change: impl FnOnce(&mut Board)) {
+        let functions = {
+            let mut board = self.board();
+            change(&mut board);
+            board.rows.iter().map(|row| row.record.clone()).collect()
+        };
+        if let Some(record) = &self.record {
+            record.update(|record| record.functions = functions);
+        }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -70,10 +120,19 @@ impl<'a> Report<'a> {
             state: FunctionState::new(&function.name, State::Queued, "waits"),
             line: u32::try_from(function.position.line).unwrap_or(u32::MAX),
             began: None,
+            record: FunctionRecord {
+                name: function.name.clone(),
+                state: State::Queued,
+                description: "waits".to_owned(),
+                unchanged: false,
+                began: None,
+                ended: None,
+            },
         };
-        let mut board = self.board();
-        board.file = file.to_owned();
-        board.rows = stack.functions.iter().map(row).collect();
+        self.on_board(|board| {
+            board.file = file.to_owned();
+            board.rows = stack.functions.iter().map(row).collect();
+        });
     }
 
     /// The status of the whole stack.
@@ -87,6 +146,13 @@ impl<'a> Report<'a> {
             board.told = board.states();
             board.told.clone()
         };
+        if let Some(record) = &self.record {
+            record.update(|record| {
+                record.state = state;
+                title.clone_into(&mut record.description);
+                record.ended = state.is_final().then(now);
+            });
+        }
         let status = Status::new(self.event, STACK_CONTEXT, state, title);
         self.reporter.report(status.with_functions(functions).with_annotations(annotations));
     }
@@ -110,7 +176,8 @@ impl<'a> Report<'a> {
 
     /// Work on a function begins.
     pub(crate) fn begin(&self, function: &FunctionName, title: &str) {
-        self.board().put(FunctionState::new(function, State::InProgress, title), Some(Instant::now()));
+        let row = FunctionState::new(function, State::InProgress, title);
+        self.on_board(|board| board.put(row, Some(Instant::now())));
         self.reporter.report(Status::new(self.event, function.as_str(), State::InProgress, title));
     }
 
@@ -122,18 +189,19 @@ impl<'a> Report<'a> {
 
     /// A function was live before as it is now.
     pub(crate) fn unchanged(&self, function: &FunctionName) {
+        self.on_board(|board| board.keep(function));
         self.succeed(function, "unchanged", self.pretty_url.of(&self.event.owner, function));
     }
 
     fn succeed(&self, function: &FunctionName, title: &str, url: String) {
         let row = FunctionState { url: Some(url.clone()), ..FunctionState::new(function, State::Success, title) };
-        self.board().put(row, None);
+        self.on_board(|board| board.put(row, None));
         self.reporter.report(Status::new(self.event, function.as_str(), State::Success, title).with_url(url));
     }
 
     /// A function ended otherwise.
     pub(crate) fn end(&self, function: &FunctionName, how: State, title: &str, detail: Detail) {
-        self.board().put(FunctionState::new(function, how, title), None);
+        self.on_board(|board| board.put(FunctionState::new(function, how, title), None));
         let status = Status::new(self.event, function.as_str(), how, title);
         self.reporter.report(status.with_log(&detail.log).with_annotations(detail.annotations));
     }
@@ -167,7 +235,10 @@ impl<'a> Report<'a> {
             match has_begun {
                 true => self.end(&function, begun, begun_title, Detail::default()),
                 // Nobody was told that it would come: a line in the stack's table will do.
-                false => self.board().put(FunctionState::new(&function, State::Neutral, waiting_title), None),
+                false => {
+                    let row = FunctionState::new(&function, State::Neutral, waiting_title);
+                    self.on_board(|board| board.put(row, None));
+                }
             }
         }
     }
@@ -202,10 +273,24 @@ impl Board {
         self.rows.iter().map(|row| row.state.clone()).collect()
     }
 
+    /// A function is as it was before.
+    fn keep(&mut self, function: &FunctionName) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.state.name == *function) {
+            row.record.unchanged = true;
+        }
+    }
+
     /// What is live or failed took as long as it is since it was begun.
     fn put(&mut self, state: FunctionState, begins: Option<Instant>) {
         let Some(row) = self.rows.iter_mut().find(|row| row.state.name == state.name) else { return };
         row.began = begins.or(row.began);
+        row.record = FunctionRecord {
+            state: state.state,
+            description: state.title.clone(),
+            began: begins.map(|_| now()).or(row.record.began),
+            ended: state.state.is_final().then(now),
+            ..row.record.clone()
+        };
         let millis = row.began.filter(|_| state.state.is_final()).map(|began| began.elapsed().as_millis());
         row.state = FunctionState { millis: millis.and_then(|millis| u64::try_from(millis).ok()), ..state };
     }

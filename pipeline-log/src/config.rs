@@ -1,8 +1,13 @@
 //! Where logs are kept, and how long they may be.
 
+use std::time::Duration;
+
 use object_store::{Place, Variables};
 use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
+
+use crate::packed::MAX_LOG;
 
 /// Enough for any build that people read.
 const MAX_LOG_BYTES: usize = 8 * 1024 * 1024;
@@ -15,6 +20,10 @@ pub(crate) struct Config {
     pub(crate) payload_secret: SecretString,
     /// `max_log_bytes`: the longest log of one build.
     pub(crate) max_log_bytes: usize,
+    /// `max_followers`: so many may follow logs at the same time.
+    pub(crate) max_followers: usize,
+    /// `follow_timeout`: the longest that one may.
+    pub(crate) follow_timeout: Duration,
     /// `log_store`, with `log_directory`, or `s3_url` and what goes with it.
     pub(crate) place: Place,
 }
@@ -24,15 +33,24 @@ impl Config {
         let r = env.reader();
         let payload_secret = r.secret("payload-secret");
         let max_log_bytes = max_log_bytes(&r);
+        let max_followers = r.or("max_followers", 500usize);
+        let follow_timeout = r.duration_or("follow_timeout", Duration::from_secs(3600));
         let place = Place::read(&r, PLACE);
         r.finish()?;
-        Ok(Self { payload_secret: payload_secret?, max_log_bytes: max_log_bytes?, place: place? })
+        Ok(Self {
+            payload_secret: payload_secret?,
+            max_log_bytes: max_log_bytes?,
+            max_followers: max_followers?.min(Semaphore::MAX_PERMITS),
+            follow_timeout: follow_timeout?,
+            place: place?,
+        })
     }
 }
 
 fn max_log_bytes(r: &Reader<'_>) -> Result<usize, Invalid> {
     match r.or("max_log_bytes", MAX_LOG_BYTES)? {
         bytes if bytes < MIN_LOG_BYTES => Err(r.invalid("max_log_bytes", format!("must be at least {MIN_LOG_BYTES}"))),
+        bytes if bytes > MAX_LOG => Err(r.invalid("max_log_bytes", format!("must be at most {MAX_LOG}"))),
         bytes => Ok(bytes),
     }
 }
@@ -58,6 +76,12 @@ mod tests {
     fn an_unknown_store_and_a_tiny_log_are_refused() {
         let vars = [("log_store", "tape"), ("max_log_bytes", "10")];
         assert_eq!(problems(&vars, &[("payload-secret", "k")]), ["max_log_bytes", "log_store"]);
+    }
+
+    #[test]
+    fn a_log_longer_than_can_be_packed_is_refused() {
+        let vars = [("log_directory", "/logs"), ("max_log_bytes", "1073741825"), ("follow_timeout", "soon")];
+        assert_eq!(problems(&vars, &[("payload-secret", "k")]), ["max_log_bytes", "follow_timeout"]);
     }
 
     #[cfg(feature = "s3")]

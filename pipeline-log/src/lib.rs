@@ -1,16 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod follow;
 mod log_key;
 mod logs;
+mod outline;
+mod packed;
+mod reading;
+mod record_key;
+mod records;
 mod retention;
 mod routes;
+mod topics;
 
-use object_store::{Directory, Place};
+use object_store::{Directory, Place, Store};
 use sdk::{ConfigError, Env};
 
 use config::Config;
 use logs::Logs;
+use records::Records;
 
 /// The function.
 ///
@@ -18,14 +26,14 @@ use logs::Logs;
 /// When a variable or secret is missing or malformed.
 pub fn router(env: &Env) -> Result<axum::Router, ConfigError> {
     let config = Config::from_env(env)?;
-    let key = &config.payload_secret;
-    let max_bytes = config.max_log_bytes;
-    Ok(match config.place {
-        Place::Directory(root) => routes::router(key, Logs::new(Directory::new(&root), max_bytes, Some(root))),
+    Ok(match &config.place {
+        Place::Directory(root) => over(Directory::new(root), Some(root.clone()), &config),
         #[cfg(feature = "s3")]
-        Place::S3(bucket) => {
-            let bucket = object_store::Bucket::new(*bucket).content_type("text/plain; charset=utf-8");
-            routes::router(key, Logs::new(bucket, max_bytes, None))
-        }
+        Place::S3(bucket) => over(object_store::Bucket::new((**bucket).clone()), None, &config),
     })
+}
+
+fn over<S: Store + Clone>(store: S, directory: Option<std::path::PathBuf>, config: &Config) -> axum::Router {
+    let logs = Logs::new(store.clone(), config.max_log_bytes, directory, config.max_followers);
+    routes::router(&config.payload_secret, logs, Records::new(store), config.follow_timeout)
 }

@@ -14,8 +14,10 @@ pub(crate) struct Folder(Key);
 pub(crate) enum Name {
     /// `part-<number>`: a part of a log that is still being written.
     Part(u32),
-    /// `build.log`: a whole log.
+    /// `build.log`: a whole log as it is, which earlier versions left.
     Whole,
+    /// `build.log.gz`: a whole log; see [`packed`](crate::packed).
+    Packed,
 }
 
 impl Folder {
@@ -46,8 +48,10 @@ impl fmt::Display for Folder {
 impl Name {
     /// Reads a name back; anything else in the folder is not ours.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text == "build.log" {
-            return Some(Self::Whole);
+        match text {
+            "build.log" => return Some(Self::Whole),
+            "build.log.gz" => return Some(Self::Packed),
+            _ => {}
         }
         let digits = text.strip_prefix("part-").filter(|digits| digits.len() == 10)?;
         digits.parse().ok().map(Self::Part)
@@ -60,6 +64,7 @@ impl fmt::Display for Name {
             // Of one length, so that listings are in order.
             Self::Part(number) => write!(f, "part-{number:010}"),
             Self::Whole => f.write_str("build.log"),
+            Self::Packed => f.write_str("build.log.gz"),
         }
     }
 }
@@ -70,7 +75,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in [Name::Whole, Name::Part(0), Name::Part(u32::MAX)] {
+        for name in [Name::Whole, Name::Packed, Name::Part(0), Name::Part(u32::MAX)] {
             assert_eq!(Name::parse(&name.to_string()), Some(name));
         }
         for text in ["", "part-1", "part-00000000001", ".part-0000000001.new", "part-+000000001", "../build.log"] {

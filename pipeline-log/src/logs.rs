@@ -4,39 +4,44 @@
 //! wherever this process dies, the next message finds out where it was.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use object_store::{Store, StoreError};
-use sdk::pipeline_log::{LogPart, LogRequest};
-use tokio::sync::{Mutex, MutexGuard};
+use sdk::pipeline_log::LogPart;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::log_key::{Folder, Name};
+use crate::outline::{Outline, Piece};
+use crate::packed::Packer;
 use crate::retention;
+use crate::topics::Topics;
 
 /// A sender of more parts than this has lost its way.
 const MAX_PARTS: u32 = 10_000;
 /// All parts and a whole log, and room for what somebody else may have put there.
 const MAX_OBJECTS: usize = 2 * MAX_PARTS as usize;
 /// More than any object has: a part is as long as a message may be, and a log is cut at `max_log_bytes`.
-const MAX_OBJECT_BYTES: usize = 1024 * 1024 * 1024;
+pub(crate) const MAX_OBJECT_BYTES: usize = 1024 * 1024 * 1024;
 /// Messages about one build are handled one after another; about different builds, side by side.
 const LANES: usize = 64;
 
 /// An object of a build's folder, and its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Object {
-    name: Name,
-    bytes: u64,
+pub(crate) struct Object {
+    pub(crate) name: Name,
+    pub(crate) bytes: u64,
 }
 
 pub(crate) struct Logs<S> {
-    store: S,
+    pub(crate) store: S,
     max_bytes: usize,
     /// Where old logs are removed; a bucket has life-cycle rules for that.
     directory: Option<PathBuf>,
-    lanes: [Mutex<()>; LANES],
+    lanes: [RwLock<()>; LANES],
+    /// Who is to hear of a part.
+    pub(crate) topics: Topics,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,13 +50,25 @@ pub(crate) enum LogError {
     TooManyParts(u32),
     #[error("there is no log of {0}")]
     Unknown(Folder),
+    #[error("{0}")]
+    Contradiction(&'static str),
+    #[error("{0} logs are followed already: ask again later")]
+    TooManyFollowers(usize),
+    #[error("the log of {0} cannot be packed or unpacked")]
+    Broken(Folder, #[source] io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl<S: Store> Logs<S> {
-    pub(crate) fn new(store: S, max_bytes: usize, directory: Option<PathBuf>) -> Self {
-        Self { store, max_bytes, directory, lanes: std::array::from_fn(|_| Mutex::default()) }
+    pub(crate) fn new(store: S, max_bytes: usize, directory: Option<PathBuf>, max_followers: usize) -> Self {
+        let (lanes, topics) = (std::array::from_fn(|_| RwLock::default()), Topics::new(max_followers));
+        Self { store, max_bytes, directory, lanes, topics }
+    }
+
+    /// True if another process may write logs, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.directory.is_none()
     }
 
     /// Keeps a part, and joins all of them when it is the last.
@@ -60,11 +77,12 @@ impl<S: Store> Logs<S> {
             return Err(LogError::TooManyParts(part.part));
         }
         let folder = Folder::of(&part.key);
-        let _lane = self.lane(&folder).await;
+        let _lane = self.lane(&folder).write().await;
         let objects = self.list(&folder).await?;
+        let begins_again = part.part == 0 && !objects.is_empty() && !self.is_there(&folder, &objects, &part).await?;
         if part.part == 0 {
             self.drop_parts(&folder, &objects, 1).await?;
-        } else if has(&objects, Name::Whole) && !has(&objects, Name::Part(0)) {
+        } else if is_whole(&objects) && !has(&objects, Name::Part(0)) {
             // The try ended already and this message is a repetition; what may be left of it goes too.
             return Ok(self.drop_parts(&folder, &objects, 1).await?);
         }
@@ -75,29 +93,25 @@ impl<S: Store> Logs<S> {
         if part.last {
             self.join(&folder, part.part).await?;
         }
+        self.topics.tell(&folder, begins_again);
         Ok(())
     }
 
-    /// The log, or its end from the beginning of a line.
-    pub(crate) async fn read(&self, request: LogRequest) -> Result<Bytes, LogError> {
-        let folder = Folder::of(&request.key);
-        // A log is not read while it is being joined, or a part would be missing.
-        let _lane = self.lane(&folder).await;
-        let objects = self.list(&folder).await?;
-        let log = if has(&objects, Name::Part(0)) {
-            self.gather(&folder, &objects, MAX_PARTS).await?
-        } else {
-            self.get(&folder, Name::Whole).await?.ok_or(LogError::Unknown(folder))?
-        };
-        Ok(match request.tail_bytes {
-            Some(bytes) => tail(log, usize::try_from(bytes).unwrap_or(usize::MAX)),
-            None => log,
-        })
+    /// True if a first part is all that there is of a try, and the same: the message came twice.
+    async fn is_there(&self, folder: &Folder, objects: &[Object], part: &LogPart) -> Result<bool, StoreError> {
+        let [Object { name: Name::Part(0), .. }] = objects else { return Ok(false) };
+        let kept = self.get(folder, Name::Part(0)).await?;
+        Ok(kept.is_some_and(|kept| Some(kept) == fit(part.text.clone(), 0, self.max_bytes)))
     }
 
-    async fn lane(&self, folder: &Folder) -> MutexGuard<'_, ()> {
+    fn lane(&self, folder: &Folder) -> &RwLock<()> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(folder);
-        self.lanes[hash as usize % LANES].lock().await
+        &self.lanes[hash as usize % LANES]
+    }
+
+    /// A log is not read while it is being joined, or a part would be missing.
+    pub(crate) async fn read_lane(&self, folder: &Folder) -> RwLockReadGuard<'_, ()> {
+        self.lane(folder).read().await
     }
 
     async fn get(&self, folder: &Folder, name: Name) -> Result<Option<Bytes>, StoreError> {
@@ -106,7 +120,7 @@ impl<S: Store> Logs<S> {
     }
 
     /// The parts and the whole log that there are, in order.
-    async fn list(&self, folder: &Folder) -> Result<Vec<Object>, StoreError> {
+    pub(crate) async fn list(&self, folder: &Folder) -> Result<Vec<Object>, StoreError> {
         let listed = self.store.list(folder.key(), MAX_OBJECTS).await?;
         let ours = listed.into_iter().filter_map(|object| {
             let name = Name::parse(object.key.below(folder.key())?)?;
@@ -117,26 +131,29 @@ impl<S: Store> Logs<S> {
         Ok(objects)
     }
 
-    async fn join(&self, folder: &Folder, last: u32) -> Result<(), StoreError> {
+    async fn join(&self, folder: &Folder, last: u32) -> Result<(), LogError> {
         let objects = self.list(folder).await?;
-        let log = self.gather(folder, &objects, last).await?;
-        self.store.put(&folder.object(Name::Whole), log).await?;
+        let log = self.pack(folder, &Outline::of(&objects, last)).await?;
+        self.store.put(&folder.object(Name::Packed), log).await?;
+        if has(&objects, Name::Whole) {
+            self.store.delete(&folder.object(Name::Whole)).await?;
+        }
         self.forget_old(folder).await;
-        self.drop_parts(folder, &objects, 0).await
+        Ok(self.drop_parts(folder, &objects, 0).await?)
     }
 
-    /// The parts up to `last`, joined; a gap is said, unless the log was full by then.
-    async fn gather(&self, folder: &Folder, objects: &[Object], last: u32) -> Result<Bytes, StoreError> {
-        let mut log = BytesMut::new();
-        let mut expected = 0;
-        for number in numbers(objects).filter(|number| *number <= last) {
-            if number != expected {
-                log.extend_from_slice(b"(a part of this log did not arrive)\n");
-            }
-            expected = number + 1;
-            log.extend_from_slice(&self.get(folder, Name::Part(number)).await?.unwrap_or_default());
+    /// The parts, joined and packed, without having all of them in memory.
+    async fn pack(&self, folder: &Folder, outline: &Outline) -> Result<Bytes, LogError> {
+        let broken = |error| LogError::Broken(folder.clone(), error);
+        let mut packer = Packer::default();
+        for piece in &outline.pieces {
+            let bytes = match piece {
+                Piece::Gap => Bytes::from_static(Outline::GAP),
+                Piece::Part { number, .. } => self.get(folder, Name::Part(*number)).await?.unwrap_or_default(),
+            };
+            packer = blocking(move || packer.add(&bytes).map(|()| packer)).await.map_err(broken)?;
         }
-        Ok(log.freeze())
+        blocking(move || packer.finish()).await.map_err(broken)
     }
 
     /// Removes the parts from `first` on, the lowest first.
@@ -164,15 +181,26 @@ fn forget_old(commit: &Path) {
     }
 }
 
-fn has(objects: &[Object], name: Name) -> bool {
+/// Runs what takes long off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+pub(crate) fn has(objects: &[Object], name: Name) -> bool {
     objects.iter().any(|object| object.name == name)
+}
+
+fn is_whole(objects: &[Object]) -> bool {
+    has(objects, Name::Packed) || has(objects, Name::Whole)
 }
 
 /// The parts' numbers, in order.
 fn numbers(objects: &[Object]) -> impl Iterator<Item = u32> {
     objects.iter().filter_map(|object| match object.name {
         Name::Part(number) => Some(number),
-        Name::Whole => None,
+        Name::Whole | Name::Packed => None,
     })
 }
 
@@ -195,17 +223,6 @@ fn fit(mut text: String, before: usize, max: usize) -> Option<Bytes> {
     Some(Bytes::from(text))
 }
 
-/// The last bytes, without the beginning of the first line.
-fn tail(log: Bytes, bytes: usize) -> Bytes {
-    if bytes >= log.len() {
-        return log;
-    }
-    let start = log.len() - bytes;
-    // A line feed just before means that the cut is the start of a line.
-    let line = log[start - 1..].iter().position(|byte| *byte == b'\n').map_or(log.len(), |feed| start + feed);
-    log.slice(line..)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +234,7 @@ mod tests {
         for number in 0..150 {
             std::fs::create_dir_all(repository.join(number.to_string()).join("cart")).unwrap();
         }
-        let logs = Logs::new(object_store::Directory::new(root.path()), 1024, Some(root.path().to_owned()));
+        let logs = Logs::new(object_store::Directory::new(root.path()), 1024, Some(root.path().to_owned()), 1);
         let key = sdk::pipeline_log::LogKey {
             owner: "alice".parse().unwrap(),
             repo: "shop".parse().unwrap(),
@@ -230,21 +247,8 @@ mod tests {
         assert_eq!(commits(), 151);
         logs.keep(part(1, true)).await.unwrap();
         assert_eq!(commits(), 100);
-        let request = LogRequest { key, tail_bytes: None };
-        assert_eq!(logs.read(request).await.unwrap(), "xx");
-    }
-
-    #[test]
-    fn a_tail_begins_with_a_line() {
-        let log = || Bytes::from_static(b"one\ntwo\nthree\n");
-        assert_eq!(tail(log(), 100), log());
-        assert_eq!(tail(log(), 14), log());
-        assert_eq!(tail(log(), 13), "two\nthree\n");
-        assert_eq!(tail(log(), 10), "two\nthree\n");
-        assert_eq!(tail(log(), 6), "three\n");
-        assert_eq!(tail(log(), 3), "");
-        assert_eq!(tail(log(), 0), "");
-        assert_eq!(tail(Bytes::new(), 0), "");
+        let request = sdk::pipeline_log::LogRequest { key, tail_bytes: None, from: None, max_bytes: None };
+        assert_eq!(logs.read(request).await.unwrap().bytes, "xx");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! The rejected way, libgit2's own fetch over a registered transport, needs unsafe code, speaks version 0
 //! only, lists every ref of the server and blocks a thread while it waits.
 
+mod about;
 mod fetch;
 mod guard;
 mod objects;
@@ -18,6 +19,7 @@ mod remote;
 
 use std::time::Duration;
 
+pub(crate) use about::About;
 pub(crate) use objects::CommitTree;
 pub(crate) use remote::{Credential, Remote};
 

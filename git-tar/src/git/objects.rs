@@ -9,7 +9,7 @@ use sdk::context::{Entry, FileEntry, ReadError, RelPath, Source};
 use sdk::id::CommitSha;
 use tempfile::TempDir;
 
-use super::GitError;
+use super::{About, GitError};
 
 /// The longest target of a link in bytes; the kernel's own bound.
 const MAX_LINK: usize = 4096;
@@ -28,6 +28,7 @@ struct Item {
 pub(crate) struct CommitTree<K> {
     odb: Mutex<Odb<'static>>,
     root: Oid,
+    about: About,
     /// The folders of submodules whose objects are there, too.
     modules: HashMap<RelPath, Oid>,
     folders: Mutex<HashMap<RelPath, Arc<Vec<Item>>>>,
@@ -41,8 +42,13 @@ impl<K> CommitTree<K> {
         let path = folder.to_str().ok_or(GitError::Broken("its folder's name is not UTF-8".to_owned()))?;
         let odb = Odb::new().map_err(broken)?;
         odb.add_disk_alternate(path).map_err(broken)?;
-        let root = tree_of(&odb, commit)?;
-        Ok(Self { odb: Mutex::new(odb), root, modules: HashMap::new(), folders: Mutex::default(), keep })
+        let (root, about) = read_commit(&odb, commit)?;
+        Ok(Self { odb: Mutex::new(odb), root, about, modules: HashMap::new(), folders: Mutex::default(), keep })
+    }
+
+    /// What the commit says of itself.
+    pub(crate) fn about(&self) -> &About {
+        &self.about
     }
 
     /// The commit that a path is a submodule at.
@@ -122,7 +128,7 @@ impl CommitTree<Vec<Arc<TempDir>>> {
         let name = folder.path().to_str().ok_or(GitError::Broken("its folder's name is not UTF-8".to_owned()))?;
         let odb = self.odb.get_mut().unwrap_or_else(PoisonError::into_inner);
         odb.add_disk_alternate(name).map_err(broken)?;
-        let root = tree_of(odb, commit)?;
+        let (root, _) = read_commit(odb, commit)?;
         self.modules.insert(path, root);
         self.keep.push(folder);
         Ok(self)
@@ -152,15 +158,16 @@ const COMMIT: u32 = 0o160_000;
 /// A mode of ours for what has a name that is not UTF-8.
 const UNREADABLE: u32 = 0;
 
-/// The root folder of a commit.
-fn tree_of(odb: &Odb<'_>, commit: &CommitSha) -> Result<Oid, GitError> {
+/// The root folder of a commit, and what else it says.
+fn read_commit(odb: &Odb<'_>, commit: &CommitSha) -> Result<(Oid, About), GitError> {
     let broken = |error: git2::Error| GitError::Broken(error.message().to_owned());
     let id = Oid::from_str(commit.as_str()).map_err(broken)?;
     let object = odb.read(id).map_err(|_| GitError::UnknownCommit)?;
     if object.kind() != ObjectType::Commit {
         return Err(GitError::UnknownCommit);
     }
-    root_of(object.data()).ok_or(GitError::Broken("the commit names no tree".to_owned()))
+    let root = root_of(object.data()).ok_or(GitError::Broken("the commit names no tree".to_owned()))?;
+    Ok((root, About::parse(object.data())))
 }
 
 /// The tree in a commit's first line.

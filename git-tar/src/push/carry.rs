@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use sdk::event::PushEvent;
 use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest, Scope};
 use sdk::id::{CommitSha, FunctionName};
 use sdk::status::{Annotation, State};
@@ -17,6 +18,15 @@ use crate::turns::Turn;
 
 /// How often the stack's status follows its functions'.
 const PROGRESS: Duration = Duration::from_secs(3);
+
+/// The longest answer of garbage-collect that is read, in bytes.
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// What garbage-collect answers: names at the gateway.
+#[derive(serde::Deserialize)]
+struct Collected {
+    deleted: Vec<String>,
+}
 
 /// How one function ended.
 enum Ended {
@@ -127,8 +137,17 @@ impl Shared {
             reason: error.to_string(),
             again: error.is_worth_a_retry(),
         };
-        asked.map(drop).map_err(failed)
+        report.removed(removed(event, asked.map_err(failed)?).await);
+        Ok(())
     }
+}
+
+/// The functions that garbage-collect says it deleted, by their names in the stack file; none if it does not say.
+async fn removed(event: &PushEvent, answer: reqwest::Response) -> Vec<FunctionName> {
+    let text = sdk::call::bounded_text(answer, MAX_ANSWER).await;
+    let Ok(collected) = serde_json::from_str::<Collected>(&text) else { return Vec::new() };
+    let prefix = format!("{}-", event.owner);
+    collected.deleted.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).collect()
 }
 
 /// Tells now and then how far the stack is; a quick push ends before.

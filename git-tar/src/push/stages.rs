@@ -55,7 +55,9 @@ impl Shared {
         }
         let (folder, deployed) = tokio::try_join!(self.fetch(&remote, event), self.deployed())?;
         claims::check_login(event, &deployed)?;
-        let tree = Tree::new(open(&folder, event)?);
+        let commit = open(&folder, event)?;
+        report.describe(commit.about());
+        let tree = Tree::new(commit);
         let found = self.find(&tree).await?;
         if let Some((file, stack)) = &found.stack {
             report.expect(file, stack);

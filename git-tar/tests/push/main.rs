@@ -13,6 +13,7 @@ mod lab;
 mod overlaps;
 mod pinned;
 mod private;
+mod records;
 mod refusals;
 mod restart;
 mod secrets;

@@ -1,7 +1,9 @@
 //! One set of expectations, kept by both stores: a directory, and S3 as two independent servers understand it.
-#![expect(clippy::unwrap_used, reason = "test helpers")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test helpers")]
 
 mod client;
+mod follow;
+mod records;
 mod suite;
 
 use client::Client;
@@ -16,18 +18,24 @@ async fn a_directory_keeps_logs() {
     let folder = tempfile::tempdir().unwrap();
     let vars = [("log_directory", folder.path().to_str().unwrap())];
     suite::run(async |more| Client::new(&[&vars[..], more].concat())).await;
+    records::run(&Client::new(&vars)).await;
+    follow::run(&Client::new(&vars)).await;
 }
 
 #[tokio::test]
 async fn an_s3_bucket_keeps_logs() {
     let server = InProcess::start().await;
     suite::run(async |more| Client::new(&[&bucket(server.address())[..], more].concat())).await;
+    records::run(&Client::new(&bucket(server.address()))).await;
+    follow::run(&Client::new(&bucket(server.address()))).await;
 }
 
 #[tokio::test]
 async fn another_s3_server_keeps_logs() {
     let server = Moto::start();
     suite::run(async |more| Client::new(&[&bucket(server.url())[..], more].concat())).await;
+    records::run(&Client::new(&bucket(server.url()))).await;
+    follow::run(&Client::new(&bucket(server.url()))).await;
 }
 
 #[tokio::test]
@@ -44,6 +52,9 @@ async fn an_s3_that_is_not_there_is_502() {
     let client = Client::new(&vars);
     assert_eq!(client.keep(&suite::part("nowhere", 0, "x\n", true)).await.0, 502);
     assert_eq!(client.read(&suite::request("nowhere", None)).await.0, 502);
+    assert_eq!(client.record(&records::record(7, 1)).await.0, 502);
+    assert_eq!(client.send("/history", Some("pipeline-log/history"), &records::request(7)).await.0, 502);
+    assert_eq!(client.send("/follow", Some("pipeline-log/follow"), &suite::request("nowhere", None)).await.0, 502);
 }
 
 #[tokio::test]
@@ -61,8 +72,62 @@ async fn logs_lie_where_the_readme_says() {
     let place = folder.path().join("alice/Shop.js").join(suite::SHA).join("place");
     assert_eq!(std::fs::read_to_string(place.join("part-0000000000")).unwrap(), "a\n");
     client.keep(&suite::part("place", 1, "b\n", true)).await;
-    assert_eq!(std::fs::read_to_string(place.join("build.log")).unwrap(), "a\nb\n");
+    let gzip = std::process::Command::new("gzip").arg("-dc").arg(place.join("build.log.gz")).output().unwrap();
+    assert_eq!((gzip.status.success(), gzip.stdout.as_slice()), (true, &b"a\nb\n"[..]));
     assert_eq!(std::fs::read_dir(place).unwrap().count(), 1);
+    client.record(&records::record(7, 1_700_000_000_000)).await;
+    let name =
+        std::fs::read_dir(folder.path().join("_records/github.com/7")).unwrap().next().unwrap().unwrap().file_name();
+    assert!(name.to_str().unwrap().starts_with(&format!("8299999999999.{}.", suite::SHA)), "{name:?}");
+    assert!(name.to_str().unwrap().ends_with(".Shop.js"), "{name:?}");
+}
+
+#[tokio::test]
+async fn a_log_of_an_earlier_version_is_read_until_it_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::new(&[("log_directory", folder.path().to_str().unwrap())]);
+    let place = folder.path().join("alice/Shop.js").join(suite::SHA).join("plain");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::write(place.join("build.log"), "one\ntwo\nthree\n").unwrap();
+    let (text, state, length, start) = client.range(&suite::request("plain", Some(6))).await;
+    assert_eq!((text.as_str(), state.as_str(), length, start), ("three\n", "whole", 14, 8));
+    assert_eq!(client.follow(&suite::request("plain", None)).await.rest().await, "one\ntwo\nthree\n");
+    client.keep(&suite::part("plain", 0, "new\n", true)).await;
+    assert_eq!(client.read(&suite::request("plain", None)).await, (200, "new\n".to_owned()));
+    assert!(!place.join("build.log").exists());
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_broke_is_500_and_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::new(&[("log_directory", folder.path().to_str().unwrap())]);
+    client.keep(&suite::part("broken", 0, "x\n", true)).await;
+    client.keep(&suite::part("good", 0, "x\n", true)).await;
+    let place = folder.path().join("alice/Shop.js").join(suite::SHA).join("broken/build.log.gz");
+    std::fs::write(place, "no gzip").unwrap();
+    let answer = (500, "the log cannot be packed or unpacked\n".to_owned());
+    assert_eq!(client.read(&suite::request("broken", None)).await, answer);
+    assert_eq!(client.read(&suite::request("good", None)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_log_of_fifty_megabytes_is_read_without_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let vars = [("log_directory", folder.path().to_str().unwrap()), ("max_log_bytes", "67108864")];
+    let client = Client::new(&vars);
+    let lines: String =
+        (0..40_000_u64).map(|n| format!("{n} {:016x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let parts = 50_000_000 / lines.len() as u32 + 1;
+    for number in 0..parts {
+        suite::keep(&client, suite::part("huge", number, &lines, number + 1 == parts)).await;
+    }
+    let begin = std::time::Instant::now();
+    let (text, _, length, _) = client.range(&suite::request("huge", Some(65_536))).await;
+    let took = begin.elapsed();
+    assert!(length > 50_000_000 && lines.ends_with(&text) && text.len() > 65_000);
+    println!("the end of {length} bytes: {took:?}");
+    // The bench has the real bound; tests share the machine.
+    assert!(took < std::time::Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]
@@ -75,6 +140,12 @@ async fn nothing_is_kept_or_read_without_a_signature_for_just_that() {
     assert_eq!(client.send("/read", None, &request).await.0, 401);
     assert_eq!(client.send("/read", Some("pipeline-log"), &request).await.0, 401);
     assert_eq!(client.send("/read", Some("github-status"), &request).await.0, 401);
+    let (record, ask) = (records::record(7, 1), records::request(7));
+    for wrong in [None, Some("pipeline-log"), Some("pipeline-log/read")] {
+        assert_eq!(client.send("/follow", wrong, &request).await.0, 401);
+        assert_eq!(client.send("/record", wrong, &record).await.0, 401);
+        assert_eq!(client.send("/history", wrong, &ask).await.0, 401);
+    }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -11,10 +11,10 @@ pub(crate) fn part(function: &str, part: u32, text: &str, last: bool) -> LogPart
 }
 
 pub(crate) fn request(function: &str, tail_bytes: Option<u64>) -> LogRequest {
-    LogRequest { key: key(function), tail_bytes }
+    LogRequest { key: key(function), tail_bytes, from: None, max_bytes: None }
 }
 
-fn key(function: &str) -> LogKey {
+pub(crate) fn key(function: &str) -> LogKey {
     LogKey {
         owner: "alice".parse().unwrap(),
         repo: "Shop.js".parse().unwrap(),
@@ -29,6 +29,8 @@ pub(crate) async fn run(open: impl AsyncFn(&[(&str, &str)]) -> Client) {
     an_unknown_log_is_404(&client).await;
     parts_are_read_while_they_come_and_after(&client).await;
     a_tail_begins_with_a_line(&client).await;
+    a_range_is_read_alone_while_parts_come_and_after(&client).await;
+    a_long_log_is_read_at_any_place(&client).await;
     every_message_may_come_twice(&client).await;
     a_new_try_replaces_the_old_one(&client).await;
     a_gap_is_said(&client).await;
@@ -39,7 +41,7 @@ pub(crate) async fn run(open: impl AsyncFn(&[(&str, &str)]) -> Client) {
     a_log_outlives_the_process(&client, &open(&[]).await).await;
 }
 
-async fn keep(client: &Client, message: LogPart) {
+pub(crate) async fn keep(client: &Client, message: LogPart) {
     let (status, text) = client.keep(&message).await;
     assert_eq!(status, 200, "part {} of {}: {text}", message.part, message.key.function);
 }
@@ -69,6 +71,51 @@ async fn a_tail_begins_with_a_line(client: &Client) {
     keep(client, part("tail", 0, "one\ntwo\nthree\n", true)).await;
     let (status, text) = client.read(&request("tail", Some(8))).await;
     assert_eq!((status, text.as_str()), (200, "three\n"));
+    // A last line that is longer is cut, but not inside a character.
+    keep(client, part("tail-line", 0, &format!("one\n{}\n", "✓".repeat(100)), true)).await;
+    assert_eq!(client.read(&request("tail-line", Some(6))).await.1, "✓\n");
+}
+
+async fn a_range_is_read_alone_while_parts_come_and_after(client: &Client) {
+    let range = |from, max_bytes, tail_bytes| LogRequest { from, max_bytes, ..request("range", tail_bytes) };
+    for (number, text, state, length) in [(0, "0123\n", "open", 5), (1, "5678\n", "open", 10), (2, "", "whole", 10)] {
+        keep(client, part("range", number, text, number == 2)).await;
+        let read = async |request: LogRequest| {
+            let (text, said, whole, start) = client.range(&request).await;
+            assert_eq!((said.as_str(), whole), (state, length), "{request:?}");
+            (text, start)
+        };
+        let whole = &"0123\n5678\n"[..length as usize];
+        assert_eq!(read(range(None, None, None)).await, (whole.to_owned(), 0));
+        assert_eq!(read(range(Some(2), None, None)).await, (whole[2..].to_owned(), 2));
+        assert_eq!(read(range(Some(2), Some(3), None)).await, (whole[2..5].to_owned(), 2));
+        assert_eq!(read(range(None, Some(0), None)).await, (String::new(), 0));
+        assert_eq!(read(range(Some(u64::MAX), Some(u64::MAX), None)).await, (String::new(), length));
+        assert_eq!(read(range(None, None, Some(5))).await, (whole[length as usize - 5..].to_owned(), length - 5));
+        assert_eq!(read(range(None, Some(2), Some(5))).await.0, whole[length as usize - 5..length as usize - 3]);
+        assert_eq!(read(range(None, None, Some(u64::MAX))).await, (whole.to_owned(), 0));
+        assert_eq!(read(range(None, None, Some(0))).await, (String::new(), length));
+    }
+    let both = range(Some(1), None, Some(1));
+    let sentence = "ask for a log from a byte on or for its end, not for both\n";
+    assert_eq!(client.read(&both).await, (400, sentence.to_owned()));
+}
+
+async fn a_long_log_is_read_at_any_place(client: &Client) {
+    let mut whole = String::new();
+    for number in 0..4_u32 {
+        let text: String = (0..12_000).map(|line| format!("part {number} line {line}\n")).collect();
+        keep(client, part("long-range", number, &text, number == 3)).await;
+        whole.push_str(&text);
+    }
+    let length = whole.len() as u64;
+    assert!(length > 3 * 256 * 1024, "it has several members");
+    for (from, max) in [(0, 10), (262_140, 10), (length - 300_000, 299_000), (length - 1, 5), (0, length)] {
+        let ask = LogRequest { from: Some(from), max_bytes: Some(max), ..request("long-range", None) };
+        let (text, state, said, start) = client.range(&ask).await;
+        assert_eq!((state.as_str(), said, start), ("whole", length, from));
+        assert!(text == whole[from as usize..(from + max).min(length) as usize], "{max} from {from}");
+    }
 }
 
 async fn every_message_may_come_twice(client: &Client) {
