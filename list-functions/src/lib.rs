@@ -2,9 +2,11 @@
 
 mod config;
 mod list;
+mod page;
 
 use axum::Router;
 use axum::routing::post;
+use sdk::listing::{LIST_FUNCTION, LIST_PAGE};
 use sdk::{ConfigError, Env};
 
 use config::Config;
@@ -15,6 +17,8 @@ use list::App;
 /// # Errors
 /// When the configuration is not usable: every missing and malformed value at once.
 pub fn router(env: &Env) -> Result<Router, ConfigError> {
-    let app = App::new(Config::read(env)?);
-    Ok(Router::new().route("/", post(list::receive)).with_state(app))
+    let config = Config::read(env)?;
+    let all = Router::new().route("/", post(list::receive)).with_state(App::new(&config, LIST_FUNCTION));
+    let page = Router::new().route("/page", post(page::receive)).with_state(App::new(&config, LIST_PAGE));
+    Ok(all.merge(page))
 }

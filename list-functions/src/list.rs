@@ -1,4 +1,4 @@
-//! One question and its answer.
+//! All functions of an owner.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,12 @@ use axum::extract::{FromRef, State};
 use sdk::failure::Failure;
 use sdk::gateway::{FunctionStatus, Gateway};
 use sdk::labels;
-use sdk::listing::{LIST_FUNCTION, ListRequest, Whose};
+use sdk::listing::{ListRequest, Whose};
 use sdk::signing::{Key, Signed};
 
 use crate::config::Config;
 
+/// What a handler needs; the key differs between the two routes, so that a message for one is worthless at the other.
 #[derive(Clone)]
 pub(crate) struct App {
     key: Key,
@@ -25,8 +26,8 @@ impl FromRef<App> for Key {
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { key: config.functions.key(LIST_FUNCTION), gateway: config.gateway }
+    pub(crate) fn new(config: &Config, purpose: &str) -> Self {
+        Self { key: config.functions.key(purpose), gateway: config.gateway.clone() }
     }
 }
 
@@ -34,14 +35,19 @@ pub(crate) async fn receive(
     State(app): State<App>,
     Signed { message: request, .. }: Signed<ListRequest>,
 ) -> Result<Json<Vec<FunctionStatus>>, Failure> {
+    owned(&app, &request).await.map(Json)
+}
+
+/// The owner's functions, sorted by name.
+pub(crate) async fn owned(app: &App, request: &ListRequest) -> Result<Vec<FunctionStatus>, Failure> {
     let all = app
         .gateway
         .list()
         .await
         .map_err(|error| Failure::upstream("the gateway does not say which functions there are").because(error))?;
-    let mut owned: Vec<_> = all.into_iter().filter(|function| belongs(function, &request)).map(shown).collect();
+    let mut owned: Vec<_> = all.into_iter().filter(|function| belongs(function, request)).map(shown).collect();
     owned.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Json(owned))
+    Ok(owned)
 }
 
 /// What labels do not prove to be the owner's is not.

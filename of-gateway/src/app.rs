@@ -15,6 +15,7 @@ use crate::complaints::Complaints;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::functions::{Backend, FunctionId, Functions};
+use crate::history::History;
 use crate::locks::Locks;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) metrics: Metrics,
+    pub(crate) history: History,
     pub(crate) functions: Functions,
     pub(crate) namespaces: Namespaces,
     pub(crate) engine: Engine,
@@ -82,6 +84,7 @@ impl App {
             home: Handle::current(),
             credentials: Arc::new(Credentials::new(&config.user, &config.password)),
             metrics: Metrics::default(),
+            history: History::new(),
             config,
             functions: Functions::default(),
             namespaces,

@@ -12,6 +12,7 @@ mod engine;
 mod enqueue;
 mod front;
 mod functions;
+mod history;
 mod inside;
 mod instance;
 mod invoke;

@@ -17,7 +17,7 @@ use crate::port::threads::Threads;
 use crate::port::{self, Door, Left, Port};
 use crate::rollout::{health, reconcile};
 use crate::start::Gateway;
-use crate::{cron, scaling, worker};
+use crate::{cron, history, scaling, worker};
 
 /// What needs no more than to be looked at is never cut off.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -143,6 +143,7 @@ impl Gateway {
         let mut monitor = tokio::spawn(reconcile::monitor(Arc::clone(&app)));
         let mut scaler = tokio::spawn(scaling::run(Arc::clone(&app)));
         let mut health = tokio::spawn(health::run(Arc::clone(&app)));
+        let history = tokio::spawn(history::run(Arc::clone(&app)));
         let cron = tokio::spawn(cron::run(Arc::clone(&app)));
         let mut worker = tokio::spawn(worker::run(Arc::clone(&app), resting.clone(), hurry.clone()));
         let before = Before { listener: inside, connections: inside_connections };
@@ -183,6 +184,7 @@ impl Gateway {
         monitor.abort();
         health.abort();
         scaler.abort();
+        history.abort();
         app.queue.close().await?;
         Ok(Left { connections, inside: inside.listener, inside_connections: inside.connections })
     }

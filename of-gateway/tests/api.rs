@@ -13,6 +13,8 @@ mod callbacks;
 mod cron;
 #[path = "api/description.rs"]
 mod description;
+#[path = "api/history.rs"]
+mod history;
 #[path = "api/letters.rs"]
 mod letters;
 #[path = "api/management.rs"]

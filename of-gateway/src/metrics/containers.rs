@@ -23,10 +23,10 @@ const INSTANCE: usize = 12;
 
 /// What one container has used.
 #[derive(Debug, Clone)]
-pub(super) struct Sample {
-    pub(super) function: FunctionId,
-    pub(super) instance: String,
-    pub(super) figures: Figures,
+pub(crate) struct Sample {
+    pub(crate) function: FunctionId,
+    pub(crate) instance: String,
+    pub(crate) figures: Figures,
 }
 
 #[derive(Default)]
@@ -35,12 +35,14 @@ pub(crate) struct Sampler(Mutex<State>);
 #[derive(Default)]
 struct State {
     begun: Option<Instant>,
+    /// When `latest` was found.
+    found: Option<Instant>,
     latest: Vec<Sample>,
 }
 
 impl Sampler {
     /// What was found last. Has it looked for anew if that is a while ago.
-    pub(super) fn latest(&self, app: &Arc<App>) -> Vec<Sample> {
+    pub(crate) fn latest(&self, app: &Arc<App>) -> Vec<Sample> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.begun.is_none_or(|begun| begun.elapsed() > FRESH) {
             state.begun = Some(Instant::now());
@@ -51,11 +53,19 @@ impl Sampler {
                     found = timeout(PATIENCE, look(&app)) => {
                         let mut state = app.metrics.containers.0.lock().unwrap_or_else(PoisonError::into_inner);
                         state.latest = found.unwrap_or_default();
+                        state.found = Some(Instant::now());
                     }
                 }
             });
         }
         state.latest.clone()
+    }
+
+    /// What was found last and when, if it was found after that moment. Looks for nothing.
+    pub(crate) fn found_since(&self, then: Option<Instant>) -> Option<(Instant, Vec<Sample>)> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = state.found.filter(|found| then.is_none_or(|then| *found > then))?;
+        Some((found, state.latest.clone()))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Response, StatusCode};
 use prometheus::proto::Histogram;
 
-use super::series::Series;
+use super::series::{Series, TIMES};
 use crate::reply::Reply;
 use crate::transit::Bare;
 
@@ -43,9 +43,21 @@ impl Invocations {
         ok.into_iter().chain(others).collect()
     }
 
+    /// The same as bare numbers: by code, how many took how long (not cumulative).
+    pub(crate) fn counts(&self) -> Vec<(u16, [u64; TIMES])> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let others = others.iter().map(|(code, series)| (*code, series.counts()));
+        let ok = Some((StatusCode::OK.as_u16(), self.ok.counts()));
+        ok.into_iter().chain(others).filter(|(_, counts)| counts.iter().any(|count| *count > 0)).collect()
+    }
+
     fn end(&self, code: u16, began: Instant) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let took = began.elapsed();
+        self.observe(code, began.elapsed());
+    }
+
+    /// A call ended with this code, and took so long.
+    pub(crate) fn observe(&self, code: u16, took: Duration) {
         if code == StatusCode::OK.as_u16() {
             return self.ok.observe(took);
         }

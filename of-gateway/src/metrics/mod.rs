@@ -11,11 +11,12 @@ mod page;
 mod queues;
 mod series;
 
-pub(crate) use self::containers::Sampler;
+pub(crate) use self::containers::{Sample, Sampler};
 pub(crate) use self::invocations::{Invocations, Timer};
 pub(crate) use self::management::{Management, count};
 pub(crate) use self::page::page;
 pub(crate) use self::queues::Queues;
+pub(crate) use self::series::{BOUNDS, TIMES};
 
 /// What is counted beside the functions' own figures.
 #[derive(Default)]

@@ -6,16 +6,19 @@ use std::time::Duration;
 use prometheus::proto::{Bucket, Histogram};
 
 /// Upper bounds of the buckets in nanoseconds: Prometheus' usual ones, from 5 ms to 10 s.
-const BOUNDS: [u64; 11] = {
+pub(crate) const BOUNDS: [u64; 11] = {
     const MS: u64 = 1_000_000;
     [5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10_000 * MS]
 };
 
+/// Buckets: one below each bound, and the last for what is above all of them.
+pub(crate) const TIMES: usize = BOUNDS.len() + 1;
+
 /// A count and a histogram in one. Changed without a lock.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    // The last is for what is above all bounds. Not cumulative; made so when shown.
-    buckets: [AtomicU64; BOUNDS.len() + 1],
+    // Not cumulative; made so when shown.
+    buckets: [AtomicU64; TIMES],
     nanos: AtomicU64,
 }
 
@@ -29,6 +32,10 @@ impl Series {
 
     pub(super) fn count(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(super) fn counts(&self) -> [u64; TIMES] {
+        self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed))
     }
 
     pub(super) fn histogram(&self) -> Histogram {

@@ -6,6 +6,7 @@ mod body;
 pub(crate) mod cancel;
 mod dead;
 mod functions;
+mod history;
 mod info;
 mod logs;
 mod namespaces;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(alert::receive))
         .routes(routes!(secrets::list, secrets::create, secrets::update, secrets::delete))
         .routes(routes!(logs::read))
+        .routes(routes!(history::show))
         .routes(routes!(info::info))
         .routes(routes!(namespaces::list))
         .routes(routes!(namespaces::create))

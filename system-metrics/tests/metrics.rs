@@ -1,0 +1,12 @@
+//! Questions to the whole function.
+
+#[path = "metrics/ask.rs"]
+mod ask;
+#[path = "metrics/failures.rs"]
+mod failures;
+#[path = "metrics/gateway.rs"]
+mod gateway;
+#[path = "metrics/hostile.rs"]
+mod hostile;
+#[path = "metrics/prometheus.rs"]
+mod prometheus;
