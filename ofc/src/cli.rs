@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backup, completions, demo, doctor, down, git_credential, init, keys, link, login, login_link, logout, logs, ls,
-    org, password, redeliver, redeploy, repo, restore, seal, status, token, up, whoami,
+    backup, builds, completions, demo, doctor, down, git_credential, init, keys, link, login, login_link, logout, logs,
+    ls, open, org, password, redeliver, redeploy, repo, restore, seal, status, token, top, up, whoami,
 };
 
 const EXAMPLES: &str = "\
@@ -51,8 +51,14 @@ enum Command {
     Org(org::Org),
     /// List the functions that are deployed
     Ls(ls::Ls),
-    /// Show what a function writes
+    /// Show what a function writes, and what it wrote
     Logs(logs::Logs),
+    /// Show how functions do: calls, errors, latency, memory
+    Top(top::Top),
+    /// List the last pushes, and what became of them
+    Builds(builds::Builds),
+    /// Open the dashboard, or a function, in a browser
+    Open(open::Open),
     /// Say whether the platform runs, and where; or how the deployment of a commit went
     Status(status::Status),
     /// Deploy a commit again, or an older one
@@ -100,6 +106,9 @@ impl Cli {
             Command::Org(org) => org.run(),
             Command::Ls(ls) => ls.run(),
             Command::Logs(logs) => logs.run(),
+            Command::Top(top) => top.run(),
+            Command::Builds(builds) => builds.run(),
+            Command::Open(open) => open.run(),
             Command::Status(status) => status.run(),
             Command::Redeploy(redeploy) => redeploy.run(),
             Command::Redeliver(redeliver) => redeliver.run(),

@@ -129,6 +129,11 @@ impl DataDir {
         self.root.join("logs")
     }
 
+    /// What functions wrote.
+    pub fn function_logs(&self) -> PathBuf {
+        self.root.join("function-logs")
+    }
+
     /// The audit trail.
     pub fn audit(&self) -> PathBuf {
         self.root.join("audit.jsonl")

@@ -15,6 +15,7 @@ pub mod file_handles;
 pub mod git;
 mod host;
 mod init;
+mod inside;
 pub mod instance;
 pub mod launch;
 pub mod locate;

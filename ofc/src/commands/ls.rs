@@ -60,14 +60,23 @@ fn row(function: &FunctionStatus, record: &Record) -> Vec<String> {
     vec![name, state.into(), replicas, function.invocation_count.to_string(), commit.into(), url]
 }
 
-/// A tenant's function by its owner and its name in stack.yml; any other by its name at the gateway.
-fn place(function: &FunctionStatus, record: &Record) -> (String, String) {
-    let owner = function.labels.get(labels::GIT_OWNER).filter(|_| function.labels.contains_key(labels::GIT_CLOUD));
-    let own = owner.and_then(|owner| Some((owner, function.name.strip_prefix(owner.as_str())?.strip_prefix('-')?)));
-    match own {
+/// A function's name as its owner knows it, and its address: a tenant's by its owner and its name in stack.yml, any other by
+/// its name at the gateway.
+pub(super) fn place(function: &FunctionStatus, record: &Record) -> (String, String) {
+    match own(function) {
         Some((owner, name)) => (format!("{owner}/{name}"), format!("{}/{name}", record.url(owner))),
         None => (function.name.clone(), format!("{}/function/{}", record.gateway_url(), function.name)),
     }
+}
+
+/// The name alone.
+pub(super) fn full_name(function: &FunctionStatus) -> String {
+    own(function).map_or_else(|| function.name.clone(), |(owner, name)| format!("{owner}/{name}"))
+}
+
+fn own(function: &FunctionStatus) -> Option<(&str, &str)> {
+    let owner = function.labels.get(labels::GIT_OWNER).filter(|_| function.labels.contains_key(labels::GIT_CLOUD))?;
+    Some((owner, function.name.strip_prefix(owner.as_str())?.strip_prefix('-')?))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub mod backup;
+pub mod builds;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
@@ -14,6 +15,7 @@ pub mod login_link;
 pub mod logout;
 pub mod logs;
 pub mod ls;
+pub mod open;
 pub mod org;
 pub mod password;
 pub mod redeliver;
@@ -23,6 +25,7 @@ pub mod restore;
 pub mod seal;
 pub mod status;
 pub mod token;
+pub mod top;
 pub mod up;
 pub mod whoami;
 

@@ -8,5 +8,5 @@ mod repository;
 #[cfg(test)]
 pub(crate) use commit::Remark;
 pub(crate) use commit::{Check, Commit, Deployment, Outcome};
-pub(crate) use place::{AsSomebody, AtGithub, app_of, local_app, local_owner};
+pub(crate) use place::{AsSomebody, AtGithub, app_of, local_app, local_owner, own_owner};
 pub(crate) use repository::{Repository, Wish};

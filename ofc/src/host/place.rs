@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use github_app::{Api, App, Client};
-use sdk::id::{Owner, RepoPath};
+use sdk::id::{Owner, OwnerId, RepoPath};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -177,6 +177,15 @@ pub(crate) fn app_of(secrets: &Secrets, record: &Record) -> anyhow::Result<App> 
 pub(crate) fn local_owner(data: &DataDir, record: &Record, owner: &Owner) -> anyhow::Result<Client> {
     let key = record.secrets(data).get(GIT_TOKEN_KEY)?;
     Ok(Client::with_token(local_api(record)?, of_git::token(&key, owner)))
+}
+
+/// Who owns a repository of a platform that runs here, with its own git host.
+///
+/// # Errors
+/// When repositories are elsewhere, or there is no such one.
+pub(crate) async fn own_owner(data: &DataDir, record: &Record, path: &RepoPath) -> anyhow::Result<OwnerId> {
+    let repository = Repository::of_token(local_owner(data, record, &path.owner)?, path);
+    Ok(OwnerId { host: format!("git.{}", record.domain), id: repository.owner_number().await? })
 }
 
 /// By address: not every resolver knows the names below the domain.

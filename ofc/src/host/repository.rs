@@ -46,6 +46,11 @@ struct About {
 }
 
 #[derive(serde::Deserialize)]
+struct Owned {
+    owner: Installed,
+}
+
+#[derive(serde::Deserialize)]
 struct Named {
     sha: CommitSha,
     commit: Message,
@@ -109,6 +114,15 @@ impl Repository {
         })?;
         let subject = named.commit.message.lines().next().unwrap_or_default().to_owned();
         Ok((named.sha, subject))
+    }
+
+    /// The number of its owner at the host.
+    ///
+    /// # Errors
+    /// When there is no such repository, or the host cannot be asked.
+    pub(super) async fn owner_number(&self) -> anyhow::Result<u64> {
+        let owned: Owned = self.get("the repository", &[], &[]).await.map_err(|error| self.explain(error))?;
+        Ok(owned.owner.id)
     }
 
     /// Everything that the host was told about a commit.

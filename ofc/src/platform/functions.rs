@@ -22,6 +22,8 @@ const APP_KEY: Given = ("private-key", GITHUB_APP_KEY);
 const FOREIGN_KEY: Given = ("private-key", FOREIGN_APP_KEY);
 const TOKEN: Given = ("gitlab-api-token", GITLAB_TOKEN);
 const PASSWORD: Given = ("basic-auth-password", GATEWAY_PASSWORD);
+const BUCKET_USER: Given = ("s3-access-key", "s3-access-key");
+const BUCKET_KEY: Given = ("s3-secret-key", "s3-secret-key");
 
 type Function = (&'static str, Make, &'static [Given]);
 
@@ -54,17 +56,23 @@ const ALL: &[Function] = &[
     ("buildshiprun", buildshiprun::router, &[SIGNED, USER, PASSWORD, ("builder-payload-secret", BUILDER)]),
     ("garbage-collect", garbage_collect::router, &[SIGNED, USER, PASSWORD]),
     ("list-functions", list_functions::router, &[SIGNED, USER, PASSWORD]),
+    ("system-metrics", system_metrics::router, &[SIGNED, USER, PASSWORD]),
+    ("system-dashboard", system_dashboard::router, &[SIGNED, USER, PASSWORD]),
     ("audit-event", audit_event::router, &[SIGNED]),
     ("echo", echo::router, &[]),
 ];
 
-/// Where logs are kept in a directory, and in a bucket.
-const LOGS: Function = ("pipeline-log", pipeline_log::router, &[SIGNED]);
-const LOGS_IN_BUCKET: Function = (
-    "pipeline-log",
-    pipeline_log::router,
-    &[SIGNED, ("s3-access-key", "s3-access-key"), ("s3-secret-key", "s3-secret-key")],
-);
+/// Those that keep logs, in a directory.
+const LOGS: &[Function] = &[
+    ("pipeline-log", pipeline_log::router, &[SIGNED]),
+    ("function-logs", function_logs::router, &[SIGNED, USER, PASSWORD]),
+];
+
+/// The same with a bucket.
+const LOGS_IN_BUCKET: &[Function] = &[
+    ("pipeline-log", pipeline_log::router, &[SIGNED, BUCKET_USER, BUCKET_KEY]),
+    ("function-logs", function_logs::router, &[SIGNED, USER, PASSWORD, BUCKET_USER, BUCKET_KEY]),
+];
 
 pub(super) fn all(variables: &Variables) -> anyhow::Result<Vec<PlatformFunction>> {
     let mount = |(name, make, secrets): &Function| {
@@ -79,5 +87,5 @@ pub(super) fn all(variables: &Variables) -> anyhow::Result<Vec<PlatformFunction>
         Host::Gitlab => GITLAB,
     };
     let logs = if site.has_bucket() { LOGS_IN_BUCKET } else { LOGS };
-    host.iter().chain(ALL).chain([&logs]).map(mount).collect()
+    host.iter().chain(ALL).chain(logs).map(mount).collect()
 }

@@ -139,7 +139,8 @@ impl Site {
         }
         if let Store::S3 { url, region, bucket } = &config.store {
             let tls = (url.scheme() == "https").to_string();
-            all.extend([("log_store", "s3".to_owned()), ("s3_url", authority(url)), ("s3_tls", tls)]);
+            all.extend(["log_store", "function_log_store"].map(|store| (store, "s3".to_owned())));
+            all.extend([("s3_url", authority(url)), ("s3_tls", tls)]);
             all.extend([("s3_region", region.clone()), ("s3_bucket", bucket.clone())]);
         }
         all
@@ -318,6 +319,7 @@ mod tests {
         assert!(data.secrets().join(GITLAB_WEBHOOK).exists());
         let variables = site.variables();
         assert_eq!((value(&variables, "s3_url"), value(&variables, "s3_tls")), ("s3.a.io:9000", "true"));
+        assert_eq!((value(&variables, "log_store"), value(&variables, "function_log_store")), ("s3", "s3"));
         assert_eq!(value(&variables, "installation_tag"), "deploy");
         assert!(!site.signs_in() && site.has_bucket());
     }

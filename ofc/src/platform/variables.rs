@@ -36,6 +36,7 @@ impl Variables {
             ("customers_path", path(data.customers())),
             ("template_directory", path(templates)),
             ("log_directory", path(data.pipeline_logs())),
+            ("function_log_directory", path(data.function_logs())),
             ("audit_file", path(data.audit())),
             ("work_directory", path(data.work())),
             ("cache_directory", path(data.work())),

@@ -95,7 +95,7 @@ fn it_boots_serves_and_stops_on_sigterm() {
     let status = place.run(&["status", "--json"]);
     assert!(status.status.success(), "{}", stderr(&status));
     let status: serde_json::Value = serde_json::from_str(&stdout(&status)).unwrap();
-    assert_eq!(status["functions"], 11, "{status}");
+    assert_eq!(status["functions"], 14, "{status}");
     assert!(stdout(&place.run(&["ls"])).contains("Nothing is deployed"));
     up.signal(rustix::process::Signal::TERM);
     let (ended, took) = up.wait();

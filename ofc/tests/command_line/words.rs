@@ -21,6 +21,9 @@ fn every_command_has_help() {
         "link",
         "ls",
         "logs",
+        "top",
+        "builds",
+        "open",
         "status",
         "redeploy",
         "redeliver",
@@ -62,6 +65,9 @@ fn where_no_platform_has_been_the_hint_is_to_start_one() {
         &["down"],
         &["link", "alice/hello"],
         &["logs", "alice/hello"],
+        &["top", "--once"],
+        &["builds"],
+        &["open", "--print"],
     ] {
         let output = place.run(command);
         assert_eq!(output.status.code(), Some(1), "{command:?}");
@@ -104,6 +110,27 @@ fn half_an_app_and_an_app_that_asks_for_deployments_are_usage_errors() {
             "{arguments:?}: {}",
             stderr(&output)
         );
+    }
+}
+
+#[test]
+fn moments_texts_and_numbers_that_are_none_are_usage_errors() {
+    let place = Place::new();
+    let long = "x".repeat(300);
+    for arguments in [
+        &["logs", "alice/hello", "--since", "soon"][..],
+        &["logs", "alice/hello", "--until", "03:04"],
+        &["logs", "alice/hello", "--follow", "--until", "1h"],
+        &["logs", "alice/hello", "--grep", &long],
+        &["logs", "a/b/c"],
+        &["builds", "--limit", "0"],
+        &["builds", "--limit", "101"],
+        &["builds", "--repo", "hello"],
+        &["open", "a/b/c"],
+        &["top", "--every", "0"],
+    ] {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
     }
 }
 
