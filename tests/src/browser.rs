@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{By, ChromeCapabilities, ChromiumLikeCapabilities, WebDriver};
 
@@ -15,6 +17,15 @@ use crate::web::runtime;
 const STARTED: &str = "started successfully on port ";
 /// The size of the window, in CSS pixels.
 const WINDOW: &str = "--window-size=1000,760";
+
+/// A phone's screen, in CSS pixels.
+const PHONE: (u64, u64) = (390, 844);
+/// A picture ends here at the latest, in CSS pixels.
+const LONGEST: u64 = 2600;
+/// Asks axe-core, and answers with a line for each rule that is broken.
+const AXE: &str = "const done = arguments[arguments.length - 1];
+    const line = found => `${found.id}: ${found.help}: ${found.nodes.map(node => node.html).join(' ')}`;
+    axe.run(document).then(result => done(result.violations.map(line)), error => done([String(error)]));";
 
 /// A browser with a profile of its own. Closed with this value.
 #[derive(Debug)]
@@ -78,6 +89,13 @@ impl Browser {
         runtime().block_on(press).unwrap_or_else(|error| panic!("{label}: {error}\n{}", self.text()));
     }
 
+    /// Presses the button with this text, where there may be a link with it, too.
+    pub fn press_button(&self, label: &str) {
+        let found = By::XPath(format!("//button[normalize-space()='{label}']"));
+        let press = async { self.driver().find(found).await?.click().await };
+        runtime().block_on(press).unwrap_or_else(|error| panic!("{label}: {error}\n{}", self.text()));
+    }
+
     /// Types into a field of a form.
     pub fn fill(&self, name: &str, text: &str) {
         let fill = async { self.driver().find(By::Name(name)).await?.send_keys(text).await };
@@ -97,18 +115,59 @@ impl Browser {
         cookies.into_iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value)
     }
 
-    /// Keeps pictures of the page, by day and by night.
+    /// Keeps pictures of the whole page, by day and by night.
     pub fn picture(&self, name: &str) {
         std::fs::create_dir_all(&self.shots).unwrap();
         for scheme in ["light", "dark"] {
-            let file = self.shots.join(format!("{name}-{scheme}.png"));
-            let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-            let take = async {
-                self.driver().cdp().send_raw("Emulation.setEmulatedMedia", media).await?;
-                self.driver().screenshot(&file).await
-            };
-            runtime().block_on(take).unwrap();
+            self.show_by(scheme);
+            let (width, height) = self.size();
+            let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(LONGEST), "scale": 1 });
+            let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+            let taken = self.cdp("Page.captureScreenshot", shot);
+            let png = BASE64.decode(taken["data"].as_str().unwrap()).unwrap();
+            std::fs::write(self.shots.join(format!("{name}-{scheme}.png")), png).unwrap();
         }
+    }
+
+    /// How wide and how high the page is, in CSS pixels.
+    fn size(&self) -> (u64, u64) {
+        let ask = "const page = document.documentElement; return [page.scrollWidth, page.scrollHeight]";
+        runtime().block_on(self.driver().execute(ask, Vec::new())).unwrap().convert().unwrap()
+    }
+
+    /// Keeps pictures of the page as phones show it, and expects that nothing is beyond the edge of the screen.
+    pub fn picture_on_a_phone(&self, name: &str) {
+        let (width, height) = PHONE;
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
+        self.cdp("Emulation.setDeviceMetricsOverride", screen);
+        self.picture(&format!("{name}-phone"));
+        assert_eq!(self.size().0, width, "{name} is as wide as the screen");
+        self.cdp("Emulation.clearDeviceMetricsOverride", json!({}));
+    }
+
+    /// What axe-core finds against the page, by day and by night: nothing, or the rules and the elements that break them.
+    ///
+    /// # Panics
+    /// When there is no axe-core: `scripts/setup test` installs it.
+    pub fn accessibility(&self) -> Vec<String> {
+        let script = std::fs::read_to_string(axe()).expect("axe-core: run `scripts/setup test` first");
+        runtime().block_on(self.driver().execute(script, Vec::new())).unwrap();
+        let found = ["light", "dark"].into_iter().flat_map(|scheme| {
+            self.show_by(scheme);
+            let found = runtime().block_on(self.driver().execute_async(AXE, Vec::new())).unwrap();
+            let found: Vec<String> = found.convert().unwrap();
+            found.into_iter().map(move |one| format!("{scheme}: {one}"))
+        });
+        found.collect()
+    }
+
+    fn show_by(&self, scheme: &str) {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.cdp("Emulation.setEmulatedMedia", media);
+    }
+
+    fn cdp(&self, command: &str, parameters: Value) -> Value {
+        runtime().block_on(self.driver().cdp().send_raw(command, parameters)).unwrap()
     }
 }
 
@@ -125,6 +184,13 @@ impl Drop for Browser {
             let _ = runtime().block_on(driver.quit());
         }
     }
+}
+
+/// Where `scripts/setup` puts it.
+fn axe() -> PathBuf {
+    let tools = std::env::var_os("NODE_TOOLS").map(PathBuf::from);
+    let tools = tools.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/node-tools"));
+    tools.join("node_modules/axe-core/axe.min.js")
 }
 
 fn chromium(profile: &Path) -> ChromeCapabilities {

@@ -52,7 +52,11 @@ macro_rules! browser {
     };
 }
 
-/// A login that no other test has: images are named after it, and tests run side by side.
+/// A login that no other test has: images are named after it, and tests run side by side. With `PLAIN_LOGINS` in the environment,
+/// for `scripts/pictures`, it is the name alone, and only one test may run.
 pub fn login(stem: &str) -> String {
+    if std::env::var_os("PLAIN_LOGINS").is_some() {
+        return stem.to_owned();
+    }
     format!("{stem}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8])
 }

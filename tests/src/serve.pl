@@ -1,4 +1,4 @@
-# A function for tests: answers with the file `answer`; /headers, /env, /files and /secret/NAME show what they say.
+# A function for tests: answers with the file `answer`; /headers, /env, /files and /secret/NAME show what they say, /fail fails.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -36,7 +36,8 @@ sub answer {
         : $path eq '/echo' ? ($body // '')
         : $path =~ m{^/_/} ? 'OK' : content('/srv/answer');
     print "asked for $path\n" unless $path =~ m{^/_/};
-    printf $client "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", length $text, $text;
+    my $status = $path eq '/fail' ? '500 Internal Server Error' : '200 OK';
+    printf $client "HTTP/1.1 $status\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", length $text, $text;
 }
 
 while (1) {

@@ -34,8 +34,9 @@ fn a_build_reads_its_secret_and_nobody_else_does() {
     app.write("fetcher/more", "a change");
     let pushed = app.commit_and_push(&platform);
     assert!(pushed.says("(1 built)") && !pushed.output.contains("abcdefghij"), "{pushed}");
-    let kept = platform.data().join("logs").join(&alice).join("app").join(app.head()).join("fetcher/build.log");
-    let log = std::fs::read_to_string(kept).unwrap();
+    let kept = platform.data().join("logs").join(&alice).join("app").join(app.head()).join("fetcher/build.log.gz");
+    let packed = std::fs::File::open(kept).unwrap();
+    let log = std::io::read_to_string(flate2::read::MultiGzDecoder::new(packed)).unwrap();
     assert!(log.contains("***") && !log.contains("abcdefghij"), "{log}");
     assert!(!platform.get(&alice, "/fetcher/env").text.contains("abcdefghij"));
     assert!(!platform.said().contains("abcdefghij"));

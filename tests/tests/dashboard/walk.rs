@@ -1,0 +1,70 @@
+use end_to_end::{browser, until};
+
+use crate::{Place, look_at};
+
+#[test]
+fn an_owner_finds_everything_about_a_function_and_signs_out() {
+    let place = Place::start();
+    let alice = &place.alice;
+    let browser = browser!();
+    place.sign_in(&browser, alice);
+    until("home shows the owner", || browser.text().contains(alice.as_str()));
+    look_at(&browser, "home");
+
+    for _ in 0..40 {
+        assert_eq!(place.platform.get(alice, "/greet").status, 200);
+    }
+    for _ in 0..3 {
+        assert_eq!(place.platform.get(alice, "/greet/fail").status, 500);
+    }
+    until("the calls are counted", || {
+        browser.open(&place.url(&format!("/{alice}")));
+        browser.text().contains("43") && browser.text().contains("7.0 %")
+    });
+    assert!(browser.text().contains("Greet everybody <b>loudly</b>"), "shown as it is: {}", browser.text());
+    look_at(&browser, "owner");
+    place.open(&browser, &format!("/{alice}?filter=nothing-like-it"), "No function has");
+    place.open(&browser, &format!("/{alice}/-/deploys"), "Greet everybody");
+    look_at(&browser, "deploys");
+    place.open(&browser, &format!("/{alice}/-/secrets"), "ofc seal");
+    look_at(&browser, "secrets");
+
+    // Called from the page, and seen in its log.
+    place.open(&browser, &format!("/{alice}/greet/invoke"), "Call greet");
+    browser.press_button("Call");
+    until("the function answers", || browser.text().contains("hello from the greeter"));
+    look_at(&browser, "invoke");
+    place.open(&browser, &format!("/{alice}/greet/logs"), "Logs");
+    until("the call is in the log", || browser.text().contains("asked for /"));
+    look_at(&browser, "logs");
+
+    place.open(&browser, &format!("/{alice}/greet"), "Running");
+    assert!(browser.text().contains("p99"), "its latencies are shown: {}", browser.text());
+    look_at(&browser, "function");
+    let before = place.platform.container(&format!("{alice}-greet"));
+    browser.press("Deploy again");
+    until("other replicas are there", || {
+        browser.address().contains("/greet") && place.platform.container(&format!("{alice}-greet")).id != before.id
+    });
+    place.platform.wait_for(alice, "greet", "hello from the greeter");
+
+    browser.open(&place.url("/"));
+    browser.press("Sign out");
+    browser.press_button("Sign out");
+    until("the browser is signed out", || browser.text().contains("signed out"));
+    // The git host would let it in again unasked.
+    browser.open(&place.at("git", "/logout"));
+    browser.press("Sign out");
+    until("nobody is signed in at the git host", || browser.text().contains("Nobody is signed in"));
+    browser.open(&place.url(&format!("/{alice}")));
+    browser.wait_for(&place.git_host());
+}
+
+#[test]
+fn an_operator_sees_how_the_platform_is() {
+    let place = Place::start();
+    let browser = browser!();
+    place.sign_in(&browser, &place.alice);
+    place.open(&browser, "/-/operator", "Operator");
+    look_at(&browser, "operator");
+}
