@@ -17,6 +17,7 @@ pub const MAX_POINTS: usize = 240;
 
 /// How far back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Window {
     /// An hour.
     #[default]
@@ -98,6 +99,7 @@ pub struct MetricsAnswer {
 pub struct Figures {
     /// Calls that were answered, by status code.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, f64>))]
     pub codes: BTreeMap<u16, f64>,
     /// Latencies, where there were calls.
     #[serde(default)]

@@ -25,7 +25,7 @@ use crate::problem::Problem;
         ("name" = String, Query, min_length = 1, pattern = "^[^,]+(,[^,]+){0,99}$",
             description = "The functions' names (`name` or `name.namespace`), by commas; at most 100."),
         ("namespace" = Option<String>, Query, description = "The functions' namespace; the default where left out."),
-        ("window" = Option<String>, Query, description = "How far back: `1h` (the default), `24h` or `7d`."),
+        ("window" = inline(Option<Window>), Query, description = "How far back: `1h` (the default), `24h` or `7d`."),
         ("points" = Option<i64>, Query, minimum = 0, maximum = 240, description = "With so many points over the window; none where left out."),
     ),
     responses(
@@ -50,6 +50,9 @@ fn names(query: &Query) -> Result<Vec<&str>, Problem> {
     let names: Vec<_> = names.split(',').take(MAX_HISTORY_NAMES + 1).collect();
     if names.len() > MAX_HISTORY_NAMES {
         return Err(Problem::Unprocessable(format!("name has more than {MAX_HISTORY_NAMES} names")));
+    }
+    if names.contains(&"") {
+        return Err(Problem::Unprocessable("name has an empty name between its commas".to_owned()));
     }
     Ok(names)
 }

@@ -48,6 +48,7 @@ async fn odd_questions_are_refused_and_strangers_learn_nothing() {
     for (path, status) in [
         ("/system/history", 422),
         ("/system/history?name=", 422),
+        ("/system/history?name=f,", 422),
         ("/system/history?name=f&points=241", 422),
         ("/system/history?name=f&points=-1", 422),
         ("/system/history?name=f&window=2h", 422),
@@ -55,7 +56,7 @@ async fn odd_questions_are_refused_and_strangers_learn_nothing() {
         ("/system/history?name=f&namespace=nowhere", 404),
         ("/system/history?name=f.openfaas-fn&namespace=other", 400),
         ("/system/history?name=f.openfaas-fn&window=7d&points=240", 200),
-        ("/system/history?name=%22%7D%5B1h%5D%0A,,f%00", 200),
+        ("/system/history?name=%22%7D%5B1h%5D%0A,f%00", 200),
         ("/system/history?name=../f", 404),
     ] {
         let response = gateway.system(Method::GET, path).send().await.unwrap();
