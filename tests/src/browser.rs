@@ -82,6 +82,11 @@ impl Browser {
         runtime().block_on(read).unwrap_or_default()
     }
 
+    /// The page's HTML, also of what is not shown.
+    pub fn source(&self) -> String {
+        runtime().block_on(self.driver().source()).unwrap()
+    }
+
     /// Presses the button or link with this text.
     pub fn press(&self, label: &str) {
         let found = By::XPath(format!("//*[self::button or self::a][normalize-space()='{label}']"));

@@ -10,6 +10,7 @@ fn somebody_else_sees_no_more_of_an_owner_than_of_nobody() {
     let browser = browser!();
     place.sign_in(&browser, &bob);
     place.open(&browser, &format!("/{bob}"), "Deploy your first function");
+    assert!(browser.text().contains(&format!("ofc link {bob}/hello")), "{}", browser.text());
     look_at(&browser, "empty");
     let shown = |browser: &Browser, url: &str| {
         browser.open(url);
@@ -17,7 +18,7 @@ fn somebody_else_sees_no_more_of_an_owner_than_of_nobody() {
     };
     let nobody = shown(&browser, &place.url("/nobody-has-this-login"));
     look_at(&browser, "not-found");
-    for path in ["", "/greet", "/greet/logs", "/greet/invoke", "/-/deploys", "/-/secrets", "/greet/badge.svg"] {
+    for path in ["", "/greet", "/greet/logs", "/greet/invoke", "/-/deploys", "/-/secrets", "/-/audit"] {
         let text = shown(&browser, &place.url(&format!("/{alice}{path}")));
         assert_eq!(text, nobody, "{path}");
     }

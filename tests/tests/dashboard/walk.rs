@@ -27,7 +27,14 @@ fn an_owner_finds_everything_about_a_function_and_signs_out() {
     place.open(&browser, &format!("/{alice}/-/deploys"), "Greet everybody");
     look_at(&browser, "deploys");
     place.open(&browser, &format!("/{alice}/-/secrets"), "ofc seal");
+    assert!(browser.source().contains("BEGIN CERTIFICATE"), "the certificate is there to copy");
     look_at(&browser, "secrets");
+    place.open(&browser, &format!("/{alice}/-/audit"), "Audit trail");
+    until("the push is in the trail", || {
+        browser.open(&place.url(&format!("/{alice}/-/audit")));
+        browser.text().contains("git-tar")
+    });
+    look_at(&browser, "audit");
 
     // Called from the page, and seen in its log.
     place.open(&browser, &format!("/{alice}/greet/invoke"), "Call greet");
