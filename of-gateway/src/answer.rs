@@ -1,7 +1,7 @@
 //! Answers of the gateway's own.
 
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 
 /// A sentence as plain text.
@@ -11,6 +11,11 @@ pub(crate) fn text(status: StatusCode, sentence: impl Into<String>) -> Response<
     let mut response = Response::new(Body::from(sentence));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not read, so the connection ends. Unless that is said, a client may send its next request
+        // on it, and gets no answer.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
