@@ -1,13 +1,13 @@
 # Every recipe is one line: what it does is in scripts/.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint bench fmt clean
+.PHONY: help demo up test lint bench pictures fmt clean
 
 # Passed on to what is run, e.g. make up ARGS="--port 9000"
 ARGS ?=
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Push a sample repository, call its functions, change one, and show what that took
 	@scripts/setup demo && scripts/engine with scripts/ofc demo $(ARGS)
@@ -23,6 +23,9 @@ lint: ## Check formats, lints, documentation and dependencies
 
 bench: ## Measure against the budgets, each beside its peer
 	@scripts/setup bench && scripts/engine with scripts/bench $(ARGS)
+
+pictures: ## Take the pictures of the dashboard in docs/ anew
+	@scripts/setup test && scripts/engine with scripts/pictures
 
 fmt: ## Format the code
 	@. scripts/env && cargo fmt --all && cargo fmt --manifest-path template/rust/Cargo.toml --all
