@@ -153,7 +153,7 @@ impl Gate {
                 let border = self.check(head, Need::Person, &head.host, true, &service, "").await?;
                 Ok(Way::new(To::Gateway, path, border))
             }
-            Route::Certificate { path } => {
+            Route::Badge { path } | Route::Certificate { path } => {
                 only(head.method, READING)?;
                 Ok(Way::new(To::Gateway, path, Border::of(Side::Function)))
             }

@@ -2,6 +2,7 @@
 
 use sdk::id::{FunctionName, Owner, OwnerId, ServiceName};
 use sdk::secrets::SECRETS_FUNCTION;
+use sdk::signing::PROOF_DIGITS;
 
 use crate::customs::Customs;
 use crate::domain::{self, Domain, Place};
@@ -18,6 +19,8 @@ const GIT: &str = "git";
 const EVENTS: [&str; 2] = ["github-event", "gitlab-event"];
 /// The platform's page, by its first part and by its function.
 const DASHBOARD: (&str, &str) = ("dashboard", "system-dashboard");
+/// How addresses of badges begin. They go on with an owner, a function and the proof that the dashboard gave for it.
+const BADGE: &str = "/badge/";
 /// Where the certificate is to seal secrets with; the second is the original's address of it.
 const CERTIFICATES: [&str; 2] = ["/v1/cert.pem", "/dashboard/api/pub-cert.pem"];
 /// What people ask import-secrets besides, and whether that is read or sent. Its other paths are for the pipeline alone.
@@ -49,6 +52,8 @@ pub(crate) enum Route {
     Event { path: String },
     /// The platform's page, for who is signed in.
     Dashboard { path: String },
+    /// A function's badge, which everybody may read who has its address: the dashboard checks the proof in it.
+    Badge { path: String },
     /// The certificate to seal secrets with, which everybody may read.
     Certificate { path: String },
     /// What an owner's people ask about sealed secrets, for who is signed in: read, or else sent.
@@ -95,9 +100,13 @@ pub(crate) enum Refusal {
     Unknown,
 }
 
-/// A path as the log may show it.
+/// A path as the log may show it: what lets in who has it is left out.
 pub(crate) fn shown(path: &str) -> &str {
-    if path.starts_with(LINKS) { LINKS } else { path }
+    match path {
+        _ if path.starts_with(LINKS) => LINKS,
+        _ if path.starts_with(BADGE) => &path[..=path.rfind('/').unwrap_or_default()],
+        _ => path,
+    }
 }
 
 /// Decides on a request to `host` (in its one form, see [`domain::host_of`]) for `path` (as sent, without the query).
@@ -164,6 +173,9 @@ fn system(path: &str) -> Result<Route, Refusal> {
     if let Some((path, is_read)) = SECRETS.into_iter().find(|(known, _)| *known == path) {
         return Ok(Route::Secrets { path: at_import_secrets(path), is_read });
     }
+    if let Some(badge) = path.strip_prefix(BADGE) {
+        return if is_badge(badge) { Ok(Route::Badge { path: at_badges(path) }) } else { Err(Refusal::Unknown) };
+    }
     let (name, rest) = first_part(path);
     if name == DASHBOARD.0 {
         return Ok(Route::Dashboard { path: format!("/function/{}{rest}", DASHBOARD.1) });
@@ -172,6 +184,25 @@ fn system(path: &str) -> Result<Route, Refusal> {
         return Ok(Route::Event { path: format!("/function/{name}{rest}") });
     }
     Err(Refusal::Unknown)
+}
+
+/// Whether this is `<owner>/<function>/<proof>.svg`, each in its one form, and nothing else.
+fn is_badge(text: &str) -> bool {
+    let mut parts = text.split('/');
+    let (Some(owner), Some(function), Some(file), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_proof = |proof: &str| proof.len() == PROOF_DIGITS && proof.bytes().all(is_digit);
+    owner.parse::<Owner>().is_ok_and(|found| found.as_str() == owner)
+        && function.parse::<FunctionName>().is_ok()
+        && file.strip_suffix(".svg").is_some_and(is_proof)
+}
+
+/// What is below `/-/` at the dashboard is no owner's.
+fn at_badges(path: &str) -> String {
+    format!("/function/{}/-{path}", DASHBOARD.1)
 }
 
 fn at_import_secrets(path: &str) -> String {

@@ -7,6 +7,7 @@ mod support;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use sdk::identity::{Identity, IdentityKey};
 use session::protocol::Scope;
 use support::auth::{Auth, Manner, SECRET, claims, new_key, person};
@@ -388,6 +389,30 @@ async fn the_dashboard_is_for_who_is_signed_in() {
     let at_alice = place.auth.token(&person("bob", 2), "s", ALICE, 600);
     assert_eq!(place.status(host, "/dashboard", &at_alice).await, 401, "an owner's host opens nothing of the platform");
     assert_eq!(place.router.post(host, "/github-event").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_badge_is_read_by_everybody_and_says_nothing_of_who_reads() {
+    let place = place().await;
+    place.settle().await;
+    let (host, proof) = ("system.localhost", "0123456789abcdef0123456789abcdef");
+    let path = format!("/badge/alice/greet/{proof}.svg");
+    let token = place.auth.token(&person("alice", 42), "s", host, 600);
+    let read = |method| place.router.request(method, host, &path).header("x-auth-user", "root");
+    for method in [Method::GET, Method::HEAD] {
+        let asked = read(method).header("cookie", format!("ofc_session={token}")).bearer_auth("ofct_unknown");
+        assert_eq!(asked.send().await.unwrap().status(), 200);
+        let reached = place.gateway.reached().pop().unwrap();
+        assert_eq!(reached.target, format!("/function/system-dashboard/-{path}"));
+        assert!(!reached.headers.keys().any(|name| name.as_str().starts_with("x-auth")), "{:?}", reached.headers);
+        assert!(!reached.headers.contains_key("cookie") && !reached.headers.contains_key("authorization"));
+    }
+    let before = place.gateway.reached().len();
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
+        let refused = read(method).send().await.unwrap();
+        assert_eq!((refused.status().as_u16(), &refused.headers()["allow"]), (405, &"GET, HEAD".parse().unwrap()));
+    }
+    assert_eq!(place.gateway.reached().len(), before);
 }
 
 #[tokio::test]

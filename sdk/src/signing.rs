@@ -11,6 +11,7 @@
 //! ```
 
 mod extract;
+mod proof;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 pub use extract::{MAX_MESSAGE_BYTES, Signed};
+pub use proof::PROOF_DIGITS;
 
 /// Carries when the message expires, in seconds since 1970.
 pub const EXPIRES_HEADER: &str = "x-cloud-expires";

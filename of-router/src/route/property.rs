@@ -42,6 +42,15 @@ pub fn holds(data: &[u8]) {
             assert!(PUBLIC.contains(&name), "{says}");
             is_within(&path, name, &says);
         }
+        Route::Badge { path: to } => {
+            assert_eq!((host.as_str(), &to), (SYSTEM_HOST, &at_badges(path)), "{says}");
+            let parts: Vec<_> = path.split('/').collect();
+            assert!(matches!(parts.as_slice(), ["", "badge", _, _, file] if file.ends_with(".svg")), "{says}");
+            // No byte of it means anything to anybody.
+            let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'/' | b'.');
+            assert!(path.bytes().all(is_plain) && path.matches('.').count() == 1, "{says}");
+            is_within(&to, "system-dashboard", &says);
+        }
         Route::Certificate { path: to } => {
             assert_eq!((host.as_str(), to.as_str()), (SYSTEM_HOST, "/function/import-secrets/v1/cert.pem"), "{says}");
             assert!(matches!(path, "/v1/cert.pem" | "/dashboard/api/pub-cert.pem"), "{says}");

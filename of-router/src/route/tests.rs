@@ -108,6 +108,52 @@ fn of_import_secrets_the_certificate_and_what_people_ask_are_there() {
 }
 
 #[test]
+fn a_badge_is_at_three_parts_in_their_one_form_and_nowhere_else() {
+    let proof = "0123456789abcdef0123456789abcdef";
+    let good = format!("/badge/alice/greet/{proof}.svg");
+    let badge = Route::Badge { path: format!("/function/system-dashboard/-{good}") };
+    assert_eq!(go("System.example.com.:443", &good), Ok(badge));
+    let bad = [
+        "/badge".to_owned(),
+        "/badge/".to_owned(),
+        format!("/badge/{proof}.svg"),
+        format!("/badge/alice/{proof}.svg"),
+        format!("/badge/alice/greet/{proof}"),
+        format!("/badge/alice/greet/{proof}.svg/"),
+        format!("/badge/alice/greet/more/{proof}.svg"),
+        format!("/badge/alice/greet/{proof}.SVG"),
+        format!("/badge/alice/greet/{proof}.svg;x"),
+        format!("/badge/alice/greet/{proof}.svg.svg"),
+        format!("/badge/alice/greet/{}.svg", &proof[1..]),
+        format!("/badge/alice/greet/{proof}0.svg"),
+        format!("/badge/alice/greet/{}.svg", proof.to_ascii_uppercase()),
+        format!("/badge/alice/greet/{}g.svg", &proof[1..]),
+        format!("/badge/Alice/greet/{proof}.svg"),
+        format!("/badge/alice/Greet/{proof}.svg"),
+        format!("/badge/-/greet/{proof}.svg"),
+        format!("/badge/alice/-/{proof}.svg"),
+        format!("/badge/alice/gr.eet/{proof}.svg"),
+        format!("/badge/alice/gr%65et/{proof}.svg"),
+        format!("/Badge/alice/greet/{proof}.svg"),
+        format!("/-/badge/alice/greet/{proof}.svg"),
+        format!("/badges/alice/greet/{proof}.svg"),
+    ];
+    for path in bad {
+        assert_eq!(go("system.example.com", &path), Err(Refusal::Unknown), "{path}");
+    }
+    for path in [format!("/badge//greet/{proof}.svg"), format!("/badge/../greet/{proof}.svg")] {
+        assert!(matches!(go("system.example.com", &path), Err(Refusal::BadPath(_))), "{path}");
+    }
+    for host in ["example.com", "auth.system.example.com", "git.example.com", "evil.org"] {
+        assert_eq!(go(host, &good), Err(Refusal::Unknown), "{host}");
+    }
+    assert_eq!(shown(&good), "/badge/alice/greet/", "the proof is for who has the link");
+    assert_eq!(shown("/badge/"), "/badge/");
+    let theirs = upstream("alice.example.com", &good);
+    assert_eq!(theirs, Some(format!("/function/alice-badge/alice/greet/{proof}.svg")), "a function may have that name");
+}
+
+#[test]
 fn an_owner_whose_name_makes_a_platform_name_reaches_nothing() {
     assert_eq!(go("github.example.com", "/push"), Err(Refusal::Unknown));
     assert_eq!(go("git.example.com", "/tar"), Err(Refusal::Unknown));

@@ -226,11 +226,16 @@ impl Router {
 
     /// A client for which the owner's host is this router.
     pub(crate) fn get(&self, host: &str, path: &str) -> reqwest::RequestBuilder {
-        sdk::http::client().get(format!("http://{}{path}", self.address)).header("host", host).timeout(DEADLINE)
+        self.request(reqwest::Method::GET, host, path)
     }
 
     pub(crate) fn post(&self, host: &str, path: &str) -> reqwest::RequestBuilder {
-        sdk::http::client().post(format!("http://{}{path}", self.address)).header("host", host).timeout(DEADLINE)
+        self.request(reqwest::Method::POST, host, path)
+    }
+
+    pub(crate) fn request(&self, method: reqwest::Method, host: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        sdk::http::client().request(method, url).header("host", host).timeout(DEADLINE)
     }
 
     pub(crate) async fn status(&self, host: &str, path: &str) -> u16 {

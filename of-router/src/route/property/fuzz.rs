@@ -9,7 +9,7 @@ use super::holds;
 /// Without `fuzz_seconds`: long enough to notice a blunder, short enough for every day.
 const USUAL_SECONDS: u64 = 2;
 const CORPUS: &str = include_str!("../../../tests/corpus/hostile.txt");
-const PIECES: [&str; 44] = [
+const PIECES: [&str; 47] = [
     "/",
     "//",
     "..",
@@ -54,6 +54,9 @@ const PIECES: [&str; 44] = [
     "cert.pem",
     "verify",
     "dashboard/api/pub-cert.pem",
+    "badge",
+    "0123456789abcdef0123456789abcdef",
+    ".svg",
 ];
 
 /// Numbers by chance (xorshift), from a seed that a failure names.
@@ -91,7 +94,8 @@ fn seeds() -> Vec<Vec<u8>> {
     let good = ["alice.example.com\n/greet/a", "system.example.com\n/dashboard", "auth.system.example.com\n/static/x"];
     let more = ["git.example.com\n/alice/x.git/info/refs", "www.alice.com\n/a", "alice.example.com\n/.ofc/login"];
     let secrets = ["cert.pem", "report", "verify", "rotate"].map(|name| format!("system.example.com\n/v1/{name}"));
-    let plain = plain.chain(secrets.map(String::into_bytes));
+    let badge = "system.example.com\n/badge/alice/greet/0123456789abcdef0123456789abcdef.svg".to_owned();
+    let plain = plain.chain(secrets.into_iter().chain([badge]).map(String::into_bytes));
     plain.chain(good.into_iter().chain(more).map(|text| text.as_bytes().to_vec())).collect()
 }
 
