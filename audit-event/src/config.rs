@@ -2,21 +2,29 @@
 
 use std::path::PathBuf;
 
-use sdk::audit::AUDIT_FUNCTION;
+use object_store::{Place, Variables};
+use sdk::audit::{AUDIT_FUNCTION, READ_AUDIT};
 use sdk::signing::Key;
 use sdk::{ConfigError, Env, Invalid, Reader};
 use secrecy::ExposeSecret;
 use url::Url;
 
+use crate::book::Book;
 use crate::trail::Trail;
+
+const PLACE: Variables = Variables { store: "audit_store", directory: "audit_directory", bucket: "audit" };
 
 pub(crate) struct Config {
     /// From the secret `payload-secret`.
     pub(crate) key: Key,
+    /// From the same, for those who read.
+    pub(crate) read_key: Key,
     /// `slack_url`, or the secret `slack-url`. Whoever has it can post, so it is never logged.
     pub(crate) slack: Option<Url>,
     /// `audit_file`.
     pub(crate) trail: Option<Trail>,
+    /// `audit_store` with `audit_directory`, or `s3_url` and what goes with it.
+    pub(crate) book: Option<Book>,
 }
 
 impl Config {
@@ -25,8 +33,16 @@ impl Config {
         let secret = r.secret("payload-secret");
         let slack = slack(&r);
         let trail = trail(&r);
+        let book = book(&r);
         r.finish()?;
-        Ok(Self { key: Key::derive(&secret?, AUDIT_FUNCTION), slack: slack?, trail: trail? })
+        let secret = secret?;
+        Ok(Self {
+            key: Key::derive(&secret, AUDIT_FUNCTION),
+            read_key: Key::derive(&secret, READ_AUDIT),
+            slack: slack?,
+            trail: trail?,
+            book: book?,
+        })
     }
 }
 
@@ -47,4 +63,13 @@ fn slack(r: &Reader<'_>) -> Result<Option<Url>, Invalid> {
 fn trail(r: &Reader<'_>) -> Result<Option<Trail>, Invalid> {
     let Some(path) = r.optional::<PathBuf>("audit_file")? else { return Ok(None) };
     Trail::open(path).map(Some).map_err(|error| r.invalid("audit_file", sdk::failure::chain(&error)))
+}
+
+/// Without either variable no trail is kept to be read.
+fn book(r: &Reader<'_>) -> Result<Option<Book>, Invalid> {
+    let is_set = |name| r.optional::<String>(name).map(|value| value.is_some());
+    if !is_set(PLACE.store)? && !is_set(PLACE.directory)? {
+        return Ok(None);
+    }
+    Place::read(r, PLACE).map(|place| Some(Book::new(place.open())))
 }

@@ -7,6 +7,7 @@ use sdk::failure::{Failure, chain};
 use sdk::signing::{Key, Signed};
 use serde::Serialize;
 
+use crate::book::Book;
 use crate::config::Config;
 use crate::slack::Slack;
 use crate::trail::Trail;
@@ -21,6 +22,7 @@ pub(crate) struct App {
     key: Key,
     slack: Option<Slack>,
     trail: Option<Trail>,
+    book: Option<Book>,
 }
 
 impl FromRef<App> for Key {
@@ -31,7 +33,7 @@ impl FromRef<App> for Key {
 
 impl App {
     pub(crate) fn new(config: Config) -> Self {
-        Self { key: config.key, slack: config.slack.map(Slack::new), trail: config.trail }
+        Self { key: config.key, slack: config.slack.map(Slack::new), trail: config.trail, book: config.book }
     }
 }
 
@@ -49,6 +51,10 @@ pub(crate) async fn receive(
 ) -> Result<&'static str, Failure> {
     make_plain(&mut event);
     log(&event);
+    // First, since it does not matter how often: an event that comes again is in the file only once it is here.
+    if let Some(book) = &app.book {
+        book.keep(&event).await?;
+    }
     if let Some(trail) = &app.trail {
         write(trail, &event).await?;
     }
@@ -66,8 +72,8 @@ fn make_plain(event: &mut AuditEvent) {
         *text = text.chars().map(|c| if is_plain(c) { c } else { ' ' }).take(max).collect();
     };
     plain(&mut event.message, MAX_MESSAGE);
-    let AuditEvent { source, owner, repo, sha, actor, call_id, message: _ } = event;
-    for name in [source, owner, repo, sha, actor, call_id] {
+    let AuditEvent { source, owner, owner_id: _, repo, sha, function, actor, call_id, message: _, at: _ } = event;
+    for name in [source, owner, repo, sha, function, actor, call_id] {
         plain(name, MAX_NAME);
     }
 }
