@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::{Request, State};
 use http::StatusCode;
-use sdk::audit::Auditor;
+use sdk::audit::{AuditEvent, Auditor};
 use sdk::call::CallId;
 use sdk::deploy::{DeployOrder, OrderImage, Shipped};
 use sdk::failure::Failure;
@@ -140,7 +140,9 @@ impl Voyage<'_> {
     }
 
     async fn audit(&self, message: String) {
-        self.app.auditor.push(&self.order.event, message, &self.call).await;
+        let function = self.order.function.to_string();
+        let event = AuditEvent { message, function, ..AuditEvent::about(&self.order.event) };
+        self.app.auditor.send(event, &self.call).await;
     }
 }
 

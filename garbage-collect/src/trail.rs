@@ -44,14 +44,7 @@ impl Trail<'_> {
     }
 
     async fn line(&self, message: String) {
-        let event = AuditEvent {
-            message,
-            owner: self.request.owner.to_string(),
-            repo: self.request.repo.to_string(),
-            sha: self.request.sha.as_ref().map(ToString::to_string).unwrap_or_default(),
-            actor: self.request.actor.clone(),
-            ..AuditEvent::default()
-        };
+        let event = AuditEvent { message, ..AuditEvent::about_removal(self.request) };
         self.auditor.send(event, self.call).await;
     }
 }

@@ -95,6 +95,7 @@ async fn only_what_the_repository_lost_is_deleted() {
     assert_eq!(audit.message, "deleting what is no longer wanted: alice-lost, formerlogin-lost");
     assert_eq!((audit.owner.as_str(), audit.repo.as_str(), audit.actor.as_str()), ("alice", "hello", "bob"));
     assert_eq!((audit.sha.len(), audit.call_id.as_str()), (40, "call-1"));
+    assert_eq!(audit.owner_id, Some(request("hello", &[]).owner_id()));
 
     let again = setup.collect(&request("hello", &["kept"])).await;
     assert_eq!(again, (StatusCode::OK, r#"{"deleted":[]}"#.to_owned()));
@@ -244,6 +245,7 @@ async fn what_a_transferred_repository_left_behind_goes_and_its_new_owners_stays
     setup.put_with("else-greet", &[(labels::GIT_SCM, "github.com"), (labels::GIT_REPO_ID, "1")]);
     let request = GarbageRequest { owner_id: 8, repo_id: Some(1), former_owners: true, ..request("hello", &[]) };
     assert_eq!(setup.collect(&request).await, (StatusCode::OK, r#"{"deleted":["acme-greet"]}"#.to_owned()));
+    assert_eq!(setup.audits()[0].owner_id, None, "the number is of who has the repository now");
     let gone = GarbageRequest { owner_id: 0, ..request.clone() };
     assert_eq!(setup.collect(&gone).await, (StatusCode::OK, r#"{"deleted":["new-greet"]}"#.to_owned()));
     assert_eq!(setup.gateway.function_names(), ["acme-old", "acme-other", "else-greet"]);

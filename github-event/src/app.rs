@@ -12,6 +12,7 @@ use sdk::call::{CallError, CallId};
 use sdk::customers::Admission;
 use sdk::event::PushEvent;
 use sdk::garbage::{GARBAGE_FUNCTION, GarbageRequest};
+use sdk::id::OwnerId;
 use sdk::reserved;
 use sdk::webhook::{Intake, Refusals, TEXT};
 
@@ -105,10 +106,17 @@ impl App {
 
     /// Whoever installs the app may fill the trail with nothing: only tenants are written there.
     async fn note(&self, note: Note, call: &CallId) -> String {
-        let Note { owner, repo, actor, sentence } = note;
-        if self.config.customers.contains(&owner) {
-            let (owner, message) = (owner.to_string(), sentence.clone());
-            self.auditor.send(AuditEvent { message, owner, repo, actor, ..AuditEvent::default() }, call).await;
+        let Note { owner, owner_id, repo, actor, sentence } = note;
+        let customers = &self.config.customers;
+        if customers.contains(&owner) {
+            let account = OwnerId { host: self.config.source.host.clone(), id: owner_id };
+            // The login may be on the list for another account.
+            let is_tenants = owner_id != 0 && customers.admits(&owner, &account) == Admission::Admitted;
+            let (owner, owner_id) = (owner.to_string(), is_tenants.then_some(account));
+            let message = sentence.clone();
+            self.auditor
+                .send(AuditEvent { message, owner, owner_id, repo, actor, ..AuditEvent::default() }, call)
+                .await;
         }
         sentence
     }

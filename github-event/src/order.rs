@@ -31,6 +31,8 @@ pub(crate) struct Collection {
 pub(crate) struct Note {
     /// To whom.
     pub(crate) owner: Owner,
+    /// The owner's number at the host.
+    pub(crate) owner_id: u64,
     /// To which repository; empty where it is none or several.
     pub(crate) repo: String,
     /// Who did it.

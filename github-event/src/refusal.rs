@@ -46,8 +46,10 @@ impl Refused for Refusal {
         self.event().map(|event| &event.owner)
     }
 
+    /// Whom it refuses is no tenant, and no tenant's trail begins with that: the number is left out.
     fn about(&self) -> AuditEvent {
-        self.event().map(AuditEvent::about).unwrap_or_default()
+        let about = self.event().map(AuditEvent::about).unwrap_or_default();
+        AuditEvent { owner_id: None, ..about }
     }
 }
 

@@ -109,6 +109,11 @@ impl App {
         }
     }
 
+    /// True if a tenant's login is above it all. GitLab speaks of every project, and most are nobody's whose trail is kept.
+    fn is_listed(&self, namespace: &str) -> bool {
+        login(owner::top(namespace).unwrap_or(namespace)).is_ok_and(|login| self.config.customers.contains(&login))
+    }
+
     async fn changed(&self, notice: &Notice, project: &Project, call: &CallId) -> Result<Done, Refusal> {
         if !project.tells_its_tags() {
             return Err(Refusal::Incomplete("it does not tell its topics"));
@@ -170,8 +175,9 @@ impl App {
         };
         self.config.functions.enqueue(GARBAGE_FUNCTION, &request, call).await.map_err(Refusal::Queue)?;
         let message = format!("{}: the functions of {} are deleted", removal.reason, removal.path);
-        let (owner, repo, actor) = (request.owner.to_string(), request.repo.to_string(), request.actor);
-        let line = AuditEvent { message: message.clone(), owner, repo, actor, ..AuditEvent::default() };
+        let about = AuditEvent::about_removal(&request);
+        let owner_id = about.owner_id.filter(|_| self.is_listed(owner::namespace(removal.path)));
+        let line = AuditEvent { message: message.clone(), owner_id, ..about };
         self.auditor.send(line, call).await;
         Ok((StatusCode::ACCEPTED, message))
     }

@@ -88,7 +88,8 @@ impl App {
         let message =
             format!("a secret changed that these functions mount; push their repository again to deploy them: {names}");
         tracing::warn!(call_id = %call, owner = %record.login, "{message}");
-        let event = AuditEvent { message, owner: record.login.to_string(), ..AuditEvent::default() };
+        let (owner, owner_id) = (record.login.to_string(), Some(record.owner.clone()));
+        let event = AuditEvent { message, owner, owner_id, ..AuditEvent::default() };
         self.auditor.send(event, call).await;
     }
 }

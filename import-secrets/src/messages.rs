@@ -96,13 +96,7 @@ impl App {
                 Err(Problem::Changed) => {}
                 other => {
                     let pruned = other?;
-                    let about = AuditEvent {
-                        owner: request.owner.to_string(),
-                        repo: request.repo.to_string(),
-                        actor: request.actor.clone(),
-                        ..AuditEvent::default()
-                    };
-                    self.tell_all(&about, trail::pruned(&pruned), call).await;
+                    self.tell_all(&AuditEvent::about_removal(request), trail::pruned(&pruned), call).await;
                     return Ok(pruned);
                 }
             }

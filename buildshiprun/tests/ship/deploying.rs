@@ -16,6 +16,7 @@ async fn the_trail_is_told_and_only_git_tar_tells_the_author() {
     let told = (audit.owner.as_str(), audit.repo.as_str(), audit.sha.as_str(), audit.actor.as_str());
     assert_eq!(told, ("alice", "hello", event.sha.as_str(), "alice"));
     assert_eq!((audit.source.as_str(), audit.call_id.as_str()), ("buildshiprun", "call-1"));
+    assert_eq!((audit.owner_id, audit.function.as_str()), (Some(event.owner_id()), "greet"));
     assert!(setup.gateway.messages("github-status").is_empty());
 }
 

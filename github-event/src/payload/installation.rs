@@ -75,12 +75,12 @@ pub(super) fn changed(action: &str, body: &[u8], source: &Source) -> Result<Orde
     let actor = payload.sender.login();
     if action != "deleted" {
         let (repo, sentence) = (String::new(), happened.to_owned());
-        return Ok(Order::Note(Note { owner, repo, actor, sentence }));
+        return Ok(Order::Note(Note { owner, owner_id: account.id, repo, actor, sentence }));
     }
     // The payload's list of repositories is not needed: what was deployed from others before goes, too.
     let owner_id = number("installation.account.id", account.id)?;
     let requests = vec![collect(source, &owner, owner_id, None, &actor)];
-    let note = Note { owner, repo: String::new(), actor, sentence: happened.to_owned() };
+    let note = Note { owner, owner_id, repo: String::new(), actor, sentence: happened.to_owned() };
     Ok(Order::Collect(Collection { requests, note }))
 }
 
@@ -95,13 +95,13 @@ pub(super) fn repositories(body: &[u8], source: &Source) -> Result<Order, Malfor
     }
     if removed.is_empty() {
         let sentence = format!("the app may use {}: the next push to a build branch is deployed", named(&added));
-        return Ok(Order::Note(Note { owner, repo: only(&added), actor, sentence }));
+        return Ok(Order::Note(Note { owner, owner_id: account.id, repo: only(&added), actor, sentence }));
     }
     let owner_id = number("installation.account.id", account.id)?;
     let sentence = format!("the app may no longer use {}: functions are removed", named(&removed));
     let repo = only(&removed);
     let requests = removed.into_iter().map(|repo| collect(source, &owner, owner_id, Some(repo), &actor)).collect();
-    Ok(Order::Collect(Collection { requests, note: Note { owner, repo, actor, sentence } }))
+    Ok(Order::Collect(Collection { requests, note: Note { owner, owner_id, repo, actor, sentence } }))
 }
 
 /// Names that no repository can have here were never deployed.

@@ -37,9 +37,10 @@ pub(super) fn read(body: &[u8], source: &Source) -> Result<Order, Malformed> {
     let payload: Payload<'_> = parse(body)?;
     let (owner, repo) = (payload.repository.owner()?, &payload.repository.name);
     let pusher = shown(&payload.pusher.and_then(|pusher| pusher.name).unwrap_or_default(), MAX_LOGIN);
+    let owner_id = payload.repository.owner.id;
     let nothing = |owner: Owner, why: String| {
         let sentence = format!("{why}: nothing to do");
-        Ok(Order::Note(Note { owner, repo: shown(repo, MAX_SHOWN), actor: pusher.clone(), sentence }))
+        Ok(Order::Note(Note { owner, owner_id, repo: shown(repo, MAX_SHOWN), actor: pusher.clone(), sentence }))
     };
     if repo.parse::<RepoName>().is_err() && is_githubs(repo) {
         return nothing(owner, format!("a repository named {} is not deployed", shown(repo, MAX_SHOWN)));

@@ -61,8 +61,9 @@ pub(super) fn read(action: &str, body: &[u8], source: &Source) -> Result<Order, 
     };
     let (owner, actor) = (&payload.repository.owner, payload.sender.login());
     if let Some(sentence) = lasting {
-        let owner: Owner = field("repository.owner.login", &owner.login)?;
-        return Ok(Order::Note(Note { owner, repo: name.to_string(), actor, sentence: sentence.to_owned() }));
+        let (owner_id, owner): (_, Owner) = (owner.id, field("repository.owner.login", &owner.login)?);
+        let (repo, sentence) = (name.to_string(), sentence.to_owned());
+        return Ok(Order::Note(Note { owner, owner_id, repo, actor, sentence }));
     }
     let repo = (number("repository.id", payload.repository.id)?, name);
     if action == "deleted" {
@@ -106,5 +107,5 @@ fn gone(
     let owner_id = number(&format!("{whose}.id"), account.id)?;
     let name = repo.1.to_string();
     let requests = vec![collect(source, &owner, owner_id, Some(repo), &actor)];
-    Ok(Order::Collect(Collection { requests, note: Note { owner, repo: name, actor, sentence } }))
+    Ok(Order::Collect(Collection { requests, note: Note { owner, owner_id, repo: name, actor, sentence } }))
 }

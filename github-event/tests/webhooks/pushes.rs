@@ -2,6 +2,7 @@
 
 use http::{Request, StatusCode};
 use sdk::event::PushEvent;
+use sdk::id::OwnerId;
 use sdk::signing::sha256_header;
 
 use crate::setup::{DELIVERY, PUSH, sample, setup, signed};
@@ -81,6 +82,7 @@ async fn strangers_and_reserved_names_are_refused_and_audited() {
     let audit = setup.first_audit().await;
     assert_eq!((audit.owner.as_str(), audit.repo.as_str(), audit.sha.len()), ("mallory", "Hello-World", 40));
     assert_eq!((audit.actor.as_str(), audit.call_id.as_str()), ("Codertocat", DELIVERY));
+    assert_eq!(audit.owner_id, None, "who is no tenant has no trail");
     let git = PUSH.replace("\"login\": \"Codertocat\"", "\"login\": \"git\"");
     let (status, text) = setup.send(signed("push", &git, "now"), git.clone()).await;
     assert_eq!(
@@ -116,6 +118,7 @@ async fn pushes_without_meaning_are_taken_and_not_acted_on() {
         (sentence, "codertocat", "Hello-World")
     );
     assert_eq!((audit.actor.as_str(), audit.call_id.as_str()), ("Codertocat", DELIVERY));
+    assert_eq!(audit.owner_id, Some(OwnerId { host: "github.com".to_owned(), id: 21_031_067 }));
     let mut profile = sample(include_str!("../data/published/push.jsonl"), |push| push["ref"] == "refs/heads/master");
     profile["repository"]["name"] = ".github".into();
     let (status, text) = setup.post("push", &profile).await;

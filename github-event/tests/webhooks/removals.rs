@@ -52,6 +52,15 @@ async fn a_tenants_uninstall_is_in_the_trail() {
     let audit = setup.first_audit().await;
     assert_eq!(audit.message, "the app was uninstalled: all functions are removed");
     assert_eq!((audit.owner.as_str(), audit.actor.as_str(), audit.call_id.as_str()), ("octocat", "octocat", DELIVERY));
+    assert_eq!(audit.owner_id.unwrap().id, 1);
+}
+
+#[tokio::test]
+async fn a_note_of_who_only_has_a_tenants_login_is_in_no_tenants_trail() {
+    let setup = setup(&[]).await;
+    setup.list_tenants("octocat github.com/2");
+    assert_eq!(setup.post("installation", &uninstalled()).await.0, StatusCode::ACCEPTED);
+    assert_eq!(setup.first_audit().await.owner_id, None);
 }
 
 #[tokio::test]

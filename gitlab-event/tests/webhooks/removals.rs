@@ -31,6 +31,7 @@ async fn a_project_that_lost_its_topic_is_collected_by_its_number_alone() {
     assert!(request.keep.is_empty() && !request.former_owners && request.until.is_some());
     let audit = setup.first_audit().await;
     assert_eq!((audit.message.as_str(), audit.owner.as_str(), audit.repo.as_str()), (sentence, "acme-team", "hello"));
+    assert_eq!(audit.owner_id.unwrap().id, 71);
 }
 
 #[tokio::test]
@@ -75,6 +76,7 @@ async fn a_destroyed_project_is_collected_once_gitlab_no_longer_has_it() {
     assert_eq!(setup.work().await.status, StatusCode::ACCEPTED, "even of who is no tenant any more");
     let request = request(&setup);
     assert_eq!((request.owner_id, request.repo_id, request.former_owners), (0, Some(15), true));
+    assert_eq!(setup.first_audit().await.owner_id, None);
     assert_eq!(request.owner.as_str(), "acme-team");
 }
 

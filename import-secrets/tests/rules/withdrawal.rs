@@ -1,5 +1,6 @@
 //! Repositories and owners that leave.
 
+use sdk::audit::AuditEvent;
 use sdk::event::PushEvent;
 use sdk::garbage::{GarbageRequest, Scope};
 use sdk::secrets::{Pruned, SecretsRequest};
@@ -38,6 +39,9 @@ async fn a_repository_that_leaves_takes_its_own_secrets_along() {
     let pruned = stage.withdraw(farewell(&one, Scope::Repo(one.repo.clone()))).await;
     assert_eq!(pruned, Pruned { removed: names(&["a"]), ..Pruned::default() });
     assert_eq!(stage.gateway.secret_names(), ["alice-b"]);
+    let trail = stage.gateway.messages("audit-event");
+    assert!(trail.iter().all(|event| event.read::<AuditEvent>().owner_id == Some(one.owner_id())), "{trail:?}");
+    assert!(stage.trail().last().unwrap().contains("removed"), "{:?}", stage.trail());
     stage.import(&two, Some(&(sealed("alice-b", &[("k", "v")]) + &sealed("alice-later", &[("k", "v")]))), &[]).await;
     assert!(stage.pushes().is_empty(), "nothing of a repository that left is deployed");
 }
