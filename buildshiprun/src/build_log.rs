@@ -13,14 +13,17 @@ const LOG_FUNCTION: &str = "pipeline-log";
 const TAIL: usize = 30;
 /// Lines that wait to be sent; one more holds the builder up until some are.
 const QUEUE: usize = 1024;
-/// A part is sent when it has so many bytes, or so long after its first line.
-const PART_BYTES: usize = 32 * 1024;
+/// A part is sent when it has so many bytes, or so long after its first line. One costs `pipeline-log` several syncs of its disk,
+/// so a build that writes much is sent in few.
+const PART_BYTES: usize = 256 * 1024;
 const PART_TIME: Duration = Duration::from_millis(250);
 /// What follows is left out.
-const MAX_LOG_BYTES: usize = 16 * 1024 * 1024;
+const MAX_LOG_BYTES: usize = 64 * 1024 * 1024;
 const MAX_LINE_CHARS: usize = 4000;
 /// How long one try to send a part may take, and how many there are.
 const SEND_TIME: Duration = Duration::from_secs(5);
+/// The last one is answered when all are joined and packed.
+const LAST_TIME: Duration = Duration::from_secs(25);
 const TRIES: u32 = 3;
 
 pub(crate) struct BuildLog {
@@ -104,8 +107,9 @@ impl Parts {
     }
 
     async fn try_to_send(&self) -> bool {
+        let time = if self.part.last { LAST_TIME } else { SEND_TIME };
         for _ in 0..TRIES {
-            let error = match timeout(SEND_TIME, self.functions.invoke(LOG_FUNCTION, &self.part, &self.call)).await {
+            let error = match timeout(time, self.functions.invoke(LOG_FUNCTION, &self.part, &self.call)).await {
                 Ok(Ok(_)) => return true,
                 Ok(Err(error)) => sdk::failure::chain(&error),
                 Err(_) => "no answer in time".to_owned(),

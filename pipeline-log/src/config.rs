@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::packed::MAX_LOG;
 
-/// Enough for any build that people read.
-const MAX_LOG_BYTES: usize = 8 * 1024 * 1024;
+/// More than builds write that do what they should. As much as `buildshiprun` sends.
+const MAX_LOG_BYTES: usize = 64 * 1024 * 1024;
 /// With less a log says nothing.
 const MIN_LOG_BYTES: usize = 1024;
 const PLACE: Variables = Variables { store: "log_store", directory: "log_directory", bucket: "pipeline" };

@@ -113,7 +113,7 @@ impl<S: Store> Logs<S> {
         let log = self.find(folder).await?;
         let end = position.saturating_add(CHUNK).min(log.steady);
         let bytes = self.bytes(folder, &log, position.min(end)..end).await?;
-        let answer = Answer { bytes, start: position, length: log.length, open: log.is_open() };
+        let answer = Answer { bytes, start: position, end, length: log.length, open: log.is_open() };
         Ok(Chunk { answer, tries })
     }
 }

@@ -9,6 +9,7 @@ mod packed;
 mod reading;
 mod record_key;
 mod records;
+mod rest;
 mod retention;
 mod routes;
 mod topics;

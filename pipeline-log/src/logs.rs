@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use object_store::{Store, StoreError};
 use sdk::pipeline_log::LogPart;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, Semaphore};
 
 use crate::log_key::{Folder, Name};
 use crate::outline::{Outline, Piece};
@@ -24,6 +24,10 @@ const MAX_PARTS: u32 = 10_000;
 const MAX_OBJECTS: usize = 2 * MAX_PARTS as usize;
 /// More than any object has: a part is as long as a message may be, and a log is cut at `max_log_bytes`.
 pub(crate) const MAX_OBJECT_BYTES: usize = 1024 * 1024 * 1024;
+/// Logs that are packed at the same time have so many MiB together, for a packed log is in memory until it is written. A
+/// longer one is packed alone.
+const PACKED_AT_ONCE: u32 = 128;
+const MIB: u64 = 1024 * 1024;
 /// Messages about one build are handled one after another; about different builds, side by side.
 const LANES: usize = 64;
 
@@ -40,6 +44,7 @@ pub(crate) struct Logs<S> {
     /// Where old logs are removed; a bucket has life-cycle rules for that.
     directory: Option<PathBuf>,
     lanes: [RwLock<()>; LANES],
+    packing: Semaphore,
     /// Who is to hear of a part.
     pub(crate) topics: Topics,
 }
@@ -54,6 +59,8 @@ pub(crate) enum LogError {
     Contradiction(&'static str),
     #[error("{0} logs are followed already: ask again later")]
     TooManyFollowers(usize),
+    #[error("the log of {0} was begun again while it was read")]
+    BegunAgain(Folder),
     #[error("the log of {0} cannot be packed or unpacked")]
     Broken(Folder, #[source] io::Error),
     #[error(transparent)]
@@ -63,7 +70,8 @@ pub(crate) enum LogError {
 impl<S: Store> Logs<S> {
     pub(crate) fn new(store: S, max_bytes: usize, directory: Option<PathBuf>, max_followers: usize) -> Self {
         let (lanes, topics) = (std::array::from_fn(|_| RwLock::default()), Topics::new(max_followers));
-        Self { store, max_bytes, directory, lanes, topics }
+        let packing = Semaphore::new(PACKED_AT_ONCE as usize);
+        Self { store, max_bytes, directory, lanes, packing, topics }
     }
 
     /// True if another process may write logs, too.
@@ -133,8 +141,11 @@ impl<S: Store> Logs<S> {
 
     async fn join(&self, folder: &Folder, last: u32) -> Result<(), LogError> {
         let objects = self.list(folder).await?;
-        let log = self.pack(folder, &Outline::of(&objects, last)).await?;
+        let outline = Outline::of(&objects, last);
+        let room = self.packing.acquire_many(mebibytes(outline.bytes)).await;
+        let log = self.pack(folder, &outline).await?;
         self.store.put(&folder.object(Name::Packed), log).await?;
+        drop(room);
         if has(&objects, Name::Whole) {
             self.store.delete(&folder.object(Name::Whole)).await?;
         }
@@ -142,7 +153,7 @@ impl<S: Store> Logs<S> {
         Ok(self.drop_parts(folder, &objects, 0).await?)
     }
 
-    /// The parts, joined and packed, without having all of them in memory.
+    /// The parts, joined and packed, without having all of them in memory. Only the answer is there whole.
     async fn pack(&self, folder: &Folder, outline: &Outline) -> Result<Bytes, LogError> {
         let broken = |error| LogError::Broken(folder.clone(), error);
         let mut packer = Packer::default();
@@ -179,6 +190,11 @@ fn forget_old(commit: &Path) {
     {
         tracing::warn!(commit = %commit.display(), %error, "old build logs could not be removed");
     }
+}
+
+/// Of the room for packing: at least one, and no more than there is.
+fn mebibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX).clamp(1, PACKED_AT_ONCE)
 }
 
 /// Runs what takes long off the async threads.
@@ -249,6 +265,12 @@ mod tests {
         assert_eq!(commits(), 100);
         let request = sdk::pipeline_log::LogRequest { key, tail_bytes: None, from: None, max_bytes: None };
         assert_eq!(logs.read(request).await.unwrap().bytes, "xx");
+    }
+
+    #[test]
+    fn every_log_finds_room_to_be_packed_in() {
+        let taken = [0, 1, MIB, MIB + 1, 64 * MIB, 1024 * MIB, u64::MAX].map(mebibytes);
+        assert_eq!(taken, [1, 1, 1, 2, 64, PACKED_AT_ONCE, PACKED_AT_ONCE]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Answers about a log: whole, from a byte on, or its end, without reading more of it than that.
+//! Answers about a log: whole, from a byte on, or its end, without reading more of it than that, and of a long answer no more
+//! than its beginning; [`rest`](crate::rest) has what follows.
 
 use std::ops::Range;
 
@@ -9,7 +10,12 @@ use sdk::pipeline_log::LogRequest;
 use crate::log_key::{Folder, Name};
 use crate::logs::{LogError, Logs, Object, blocking, has};
 use crate::outline::{Outline, Piece};
-use crate::packed::{MAX_TABLE, Table};
+use crate::packed::{MAX_TABLE, MEMBER, Table};
+
+/// So much of an answer is read at once, in bytes.
+const AT_ONCE: u64 = 1024 * 1024;
+/// How far the beginning of a line is looked for, in bytes. Builds' lines are shorter.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Some of a log.
 #[derive(Debug, Clone)]
@@ -17,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) bytes: Bytes,
     /// Where in the log they begin.
     pub(crate) start: u64,
+    /// Where what was asked for ends, which may be behind the bytes.
+    pub(crate) end: u64,
     /// The log's length so far, in bytes.
     pub(crate) length: u64,
     /// The build is under way.
@@ -46,7 +54,7 @@ impl Found {
 }
 
 impl<S: Store> Logs<S> {
-    /// What a request asks for.
+    /// What a request asks for, or a long answer's beginning.
     pub(crate) async fn read(&self, request: LogRequest) -> Result<Answer, LogError> {
         if request.from.is_some() && request.tail_bytes.is_some() {
             return Err(LogError::Contradiction("ask for a log from a byte on or for its end, not for both"));
@@ -55,20 +63,28 @@ impl<S: Store> Logs<S> {
         let _lane = self.read_lane(&folder).await;
         let log = self.find(&folder).await?;
         let (length, open) = (log.length, log.is_open());
-        let max = request.max_bytes.unwrap_or(u64::MAX);
-        let (start, bytes) = match request.tail_bytes {
-            Some(tail) if tail < length => {
-                let (start, mut bytes) = self.tail(&folder, &log, length - tail).await?;
-                bytes.truncate(usize::try_from(max).unwrap_or(usize::MAX));
-                (start, bytes)
-            }
-            _ => {
-                let start = request.from.unwrap_or(0).min(length);
-                let end = start.saturating_add(max).min(length);
-                (start, self.bytes(&folder, &log, start..end).await?)
-            }
+        let start = match request.tail_bytes {
+            Some(tail) if tail < length => self.line_from(&folder, &log, length - tail).await?,
+            _ => request.from.unwrap_or(0).min(length),
         };
-        Ok(Answer { bytes, start, length, open })
+        let end = start.saturating_add(request.max_bytes.unwrap_or(u64::MAX)).min(length);
+        let bytes = self.bytes(&folder, &log, start..end.min(start + AT_ONCE)).await?;
+        Ok(Answer { bytes, start, end, length, open })
+    }
+
+    /// More of an answer that ends at `end`, from `position` on. The log is as it was, or was begun again.
+    pub(crate) async fn more(&self, folder: &Folder, position: u64, end: u64, open: bool) -> Result<Answer, LogError> {
+        let _lane = self.read_lane(folder).await;
+        let log = self.find(folder).await?;
+        let is_other = log.length < end || (log.is_open() && !open);
+        if is_other {
+            return Err(LogError::BegunAgain(folder.clone()));
+        }
+        // No further than where a member ends, or the next piece would unpack it again.
+        let member = MEMBER as u64;
+        let stop = end.min((position / member + 1) * member);
+        let bytes = self.bytes(folder, &log, position..stop).await?;
+        Ok(Answer { bytes, start: position, end, length: log.length, open: log.is_open() })
     }
 
     /// The open try if there is one, else the whole log.
@@ -95,13 +111,13 @@ impl<S: Store> Logs<S> {
         Table::read(&end, whole).map_err(|error| LogError::Broken(folder.clone(), error))
     }
 
-    /// The log from the first line that begins at `from` or later, and where that is.
-    async fn tail(&self, folder: &Folder, log: &Found, from: u64) -> Result<(u64, Bytes), LogError> {
+    /// Where the first line begins at `from` or later.
+    async fn line_from(&self, folder: &Folder, log: &Found, from: u64) -> Result<u64, LogError> {
         // A line feed just before means that the cut is the start of a line.
         let start = from.saturating_sub(1);
-        let mut bytes = self.bytes(folder, log, start..log.length).await?;
-        let skipped = line_start(&bytes);
-        Ok((start + skipped as u64, bytes.split_off(skipped)))
+        let end = log.length.min(start + LONGEST_LINE);
+        let bytes = self.bytes(folder, log, start..end).await?;
+        Ok(start + line_start(&bytes, end < log.length) as u64)
     }
 
     /// These bytes of a log.
@@ -141,10 +157,10 @@ impl<S: Store> Logs<S> {
     }
 }
 
-/// Where the first line begins behind the first byte; where there is none, the first character.
-fn line_start(bytes: &[u8]) -> usize {
+/// Where the first line begins behind the first byte; where there is none, the first character. `goes_on` if more follows.
+fn line_start(bytes: &[u8], goes_on: bool) -> usize {
     match bytes.iter().position(|byte| *byte == b'\n') {
-        Some(feed) if feed + 1 < bytes.len() => feed + 1,
+        Some(feed) if goes_on || feed + 1 < bytes.len() => feed + 1,
         _ => {
             let inside = bytes.iter().skip(1).take_while(|byte| **byte & 0b1100_0000 == 0b1000_0000).count();
             (1 + inside).min(bytes.len())
@@ -162,9 +178,10 @@ mod tests {
         for (bytes, start) in
             [("\none\ntwo\n", 1), ("e\ntwo\n", 2), ("ree\n", 1), ("no line feed", 1), ("x", 1), ("", 0)]
         {
-            assert_eq!(line_start(bytes.as_bytes()), start, "{bytes:?}");
+            assert_eq!(line_start(bytes.as_bytes(), false), start, "{bytes:?}");
         }
-        assert_eq!(line_start(&"x✓✓".as_bytes()[1..]), 3, "not inside a character");
-        assert_eq!(line_start(&[0x80; 9]), 9);
+        assert_eq!(line_start(&"x✓✓".as_bytes()[1..], false), 3, "not inside a character");
+        assert_eq!(line_start(&[0x80; 9], false), 9);
+        assert_eq!((line_start(b"ree\n", true), line_start(b"no line feed", true)), (4, 1));
     }
 }

@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::log_key::Name;
+
 /// What is kept of each repository, the newest first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retention {
@@ -27,7 +29,7 @@ pub(crate) fn apply(retention: Retention, commit: &Path) -> io::Result<()> {
         }
     }
     others.sort_by(|a, b| b.cmp(a));
-    let (mut kept, mut bytes) = (1, size(commit)?);
+    let (mut kept, mut bytes) = (1, trim(commit, retention.bytes)?);
     for (_, path) in others {
         bytes = bytes.saturating_add(size(&path)?);
         if kept < retention.commits && bytes <= retention.bytes {
@@ -37,6 +39,28 @@ pub(crate) fn apply(retention: Retention, commit: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes the oldest whole logs of a commit that has more than `most` by itself, but never the newest; what is left. A commit
+/// may have many functions.
+fn trim(commit: &Path, most: u64) -> io::Result<u64> {
+    let (mut bytes, mut logs) = (size(commit)?, Vec::new());
+    for function in fs::read_dir(commit)? {
+        let log = function?.path().join(Name::Packed.to_string());
+        if let Ok(metadata) = log.metadata() {
+            logs.push((metadata.modified()?, metadata.len(), log));
+        }
+    }
+    logs.sort();
+    logs.pop();
+    for (_, length, log) in logs {
+        if bytes <= most {
+            break;
+        }
+        fs::remove_file(log)?;
+        bytes = bytes.saturating_sub(length);
+    }
+    Ok(bytes)
 }
 
 /// The bytes of all files of a commit's functions.
@@ -84,5 +108,28 @@ mod tests {
         assert_eq!(left(&folder), ["0", "5"]);
         apply(Retention { commits: 3, bytes: 5 }, &folder.path().join("0")).unwrap();
         assert_eq!(left(&folder), ["0"]);
+    }
+
+    #[test]
+    fn a_commit_of_many_functions_keeps_no_more_than_a_repository_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let commit = folder.path().join("commit");
+        for number in 0..5 {
+            let function = commit.join(format!("f{number}"));
+            fs::create_dir_all(&function).unwrap();
+            let log = function.join("build.log.gz");
+            fs::write(&log, "0123456789").unwrap();
+            let when = SystemTime::UNIX_EPOCH + Duration::from_secs(100 - number);
+            fs::File::open(&log).unwrap().set_modified(when).unwrap();
+        }
+        // A build that is under way.
+        fs::write(commit.join("f0/part-0000000000"), "0123456789").unwrap();
+        let logs =
+            || (0..5).filter(|number| commit.join(format!("f{number}/build.log.gz")).exists()).collect::<Vec<_>>();
+        apply(Retention { commits: 3, bytes: 45 }, &commit).unwrap();
+        assert_eq!(logs(), [0, 1, 2]);
+        apply(Retention { commits: 3, bytes: 5 }, &commit).unwrap();
+        assert_eq!(logs(), [0]);
+        assert!(commit.join("f0/part-0000000000").exists());
     }
 }

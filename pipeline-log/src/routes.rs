@@ -19,9 +19,11 @@ use sdk::signing::{Key, Signed};
 use secrecy::SecretString;
 
 use crate::follow::Follower;
+use crate::log_key::Folder;
 use crate::logs::{LogError, Logs};
 use crate::reading::Answer;
 use crate::records::{RecordError, Records};
+use crate::rest;
 
 /// When somebody may find a place who found none.
 const NO_PLACE: Duration = Duration::from_secs(5);
@@ -64,8 +66,9 @@ async fn keep<S: Store>(State(desk): State<Desk<S>>, Signed { message, call }: S
 }
 
 async fn read<S: Store>(State(desk): State<Desk<S>>, request: Signed<LogRequest>) -> Result<Response, Failure> {
+    let folder = Folder::of(&request.message.key);
     let answer = desk.logs.read(request.message).await?;
-    let body = Body::from(answer.bytes.clone());
+    let body = rest::body(Arc::clone(&desk.logs), folder, &answer);
     Ok(log(&answer, body))
 }
 
@@ -110,6 +113,8 @@ impl From<LogError> for Failure {
             LogError::TooManyFollowers(_) => {
                 Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).not_before(NO_PLACE)
             }
+            // Of the rest of an answer, whose status is told by then.
+            LogError::BegunAgain(_) => Failure::new(StatusCode::CONFLICT, error.to_string()),
             LogError::Broken(..) => Failure::internal("the log cannot be packed or unpacked").because(error),
             LogError::Store(cause) => Failure::upstream("the log store does not work right now").because(cause),
         }

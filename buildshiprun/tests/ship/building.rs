@@ -181,12 +181,14 @@ async fn a_log_without_end_is_cut_and_its_last_lines_are_still_shown() {
     let lines = vec![format!("\"{}\"", "x".repeat(4000)); 250].join(",");
     let report = format!(r#"{{"log":[{lines}],"status":"in_progress"}}"#) + "\n";
     let end = r#"{"log":["the last line"],"status":"failed","error":"exit code 1"}"#;
-    setup.builder.answer_next(StatusCode::OK, &(report.repeat(18) + end));
+    setup.builder.answer_next(StatusCode::OK, &(report.repeat(68) + end));
     let (status, refused) = setup.refused(&order()).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.log.ends_with("the last line") && refused.log.len() <= 24 * 1024);
     let log = setup.log().await;
     assert!(log.ends_with("\n(the rest of the log is left out)\n"));
-    assert!(log.len() < 17 * 1024 * 1024, "{}", log.len());
-    assert!(setup.gateway.messages("pipeline-log").iter().all(|message| message.body.len() < 64 * 1024));
+    assert!((63 * 1024 * 1024..65 * 1024 * 1024).contains(&log.len()), "{}", log.len());
+    let parts = setup.gateway.messages("pipeline-log");
+    // A part may be a line longer; many small ones would keep the log's keeper busy.
+    assert!(parts.iter().all(|message| message.body.len() < 264 * 1024) && parts.len() < 2000, "{}", parts.len());
 }

@@ -60,6 +60,11 @@ impl Client {
         (reading.rest().await, state, length, start)
     }
 
+    /// A log as it is read, piece by piece.
+    pub(crate) async fn read_on(&self, request: &impl Serialize) -> Reading {
+        self.open("/read", request).await
+    }
+
     pub(crate) async fn follow(&self, request: &impl Serialize) -> Reading {
         self.open("/follow", request).await
     }
@@ -110,6 +115,16 @@ impl Reading {
     pub(crate) async fn next(&mut self) -> Option<String> {
         let next = tokio::time::timeout(DEADLINE, self.body.next()).await.expect("nothing more comes");
         next.map(|piece| String::from_utf8(piece.unwrap().to_vec()).unwrap())
+    }
+
+    /// Whether it ends before it is whole.
+    pub(crate) async fn breaks_off(&mut self) -> bool {
+        while let Some(piece) = self.body.next().await {
+            if piece.is_err() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Reads until this is all that was read.

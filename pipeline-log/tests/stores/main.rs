@@ -5,6 +5,7 @@ mod client;
 mod follow;
 mod records;
 mod suite;
+mod weaknesses;
 
 use client::Client;
 use object_store::test_servers::{InProcess, Moto};
@@ -113,8 +114,7 @@ async fn a_log_that_somebody_broke_is_500_and_hides_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_log_of_fifty_megabytes_is_read_without_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let vars = [("log_directory", folder.path().to_str().unwrap()), ("max_log_bytes", "67108864")];
-    let client = Client::new(&vars);
+    let client = Client::new(&[("log_directory", folder.path().to_str().unwrap())]);
     let lines: String =
         (0..40_000_u64).map(|n| format!("{n} {:016x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let parts = 50_000_000 / lines.len() as u32 + 1;
@@ -128,6 +128,32 @@ async fn the_end_of_a_log_of_fifty_megabytes_is_read_without_the_rest() {
     println!("the end of {length} bytes: {took:?}");
     // The bench has the real bound; tests share the machine.
     assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_in_pieces_and_breaks_off_when_its_log_is_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::new(&[("log_directory", folder.path().to_str().unwrap())]);
+    let text = "one line of an earlier try\n".repeat(100_000);
+    for (number, last) in [(0, false), (1, true)] {
+        suite::keep(&client, suite::part("again", number, &text, last)).await;
+    }
+    let (mut reading, mut whole) = (client.read_on(&suite::request("again", None)).await, String::new());
+    while let Some(piece) = reading.next().await {
+        assert!(piece.len() <= 1024 * 1024, "{} bytes at once", piece.len());
+        whole.push_str(&piece);
+    }
+    assert!(whole == text.repeat(2), "{} bytes", whole.len());
+    let mut reading = client.read_on(&suite::request("again", None)).await;
+    assert_eq!(reading.place().1, 2 * text.len() as u64);
+    assert!(text.starts_with(&reading.next().await.unwrap()[..100]));
+    suite::keep(&client, suite::part("again", 0, &text, false)).await;
+    assert!(reading.breaks_off().await);
+    // One that is joined meanwhile goes on.
+    let mut reading = client.read_on(&suite::request("again", None)).await;
+    reading.next().await.unwrap();
+    suite::keep(&client, suite::part("again", 1, "the end\n", true)).await;
+    assert!(text.ends_with(&reading.rest().await));
 }
 
 #[tokio::test]
