@@ -17,6 +17,8 @@ mod description;
 mod history;
 #[path = "api/letters.rs"]
 mod letters;
+#[path = "api/load.rs"]
+mod load;
 #[path = "api/management.rs"]
 mod management;
 #[path = "api/metrics.rs"]

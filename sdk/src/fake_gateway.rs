@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use crate::gateway::FunctionStatus;
+use crate::gateway::{FunctionStatus, Load};
 
 /// The `payload-secret` of tests.
 pub const PAYLOAD_SECRET: &str = "payload-secret-of-tests";
@@ -83,6 +83,8 @@ struct Kept {
     /// How many times a function that was just deployed is shown as not ready.
     polls_until_ready: u32,
     unready: BTreeMap<String, u32>,
+    /// How much waits; a gateway that knows nothing of it where unset.
+    load: Option<Load>,
     /// By function: what stands in for it.
     answers: BTreeMap<String, Answer>,
 }
@@ -117,6 +119,7 @@ impl FakeGateway {
             .route("/system/function/{name}", get(functions::one))
             .route("/system/scale-function/{name}", post(functions::scale))
             .route("/system/info", get(functions::info))
+            .route("/system/load", get(functions::load))
             .route("/function/{*name}", post(messages::invoke).get(messages::look))
             .route("/async-function/{name}", post(messages::enqueue))
             .layer(axum::extract::DefaultBodyLimit::disable())
@@ -198,6 +201,11 @@ impl FakeGateway {
     /// Shows each function deployed from now on as not ready so many times.
     pub fn become_ready_after(&self, polls: u32) {
         self.kept().polls_until_ready = polls;
+    }
+
+    /// Says from now on that so much waits.
+    pub fn set_load(&self, load: Load) {
+        self.kept().load = Some(load);
     }
 
     /// Puts a function there as if it had been deployed.

@@ -8,6 +8,7 @@ mod dead;
 mod functions;
 mod history;
 mod info;
+mod load;
 mod logs;
 mod namespaces;
 mod query;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(logs::read))
         .routes(routes!(history::show))
         .routes(routes!(info::info))
+        .routes(routes!(load::show))
         .routes(routes!(namespaces::list))
         .routes(routes!(namespaces::create))
         .routes(routes!(namespaces::show, namespaces::create_named, namespaces::update, namespaces::delete))

@@ -82,6 +82,13 @@ pub(super) async fn info(State(fake): State<FakeGateway>, headers: HeaderMap) ->
     Json(Info { provider, version: version(), arch: "x86_64".to_owned() }).into_response()
 }
 
+pub(super) async fn load(State(fake): State<FakeGateway>, headers: HeaderMap) -> Response {
+    if let Some(refusal) = fake.check("GET /system/load", &headers) {
+        return refusal;
+    }
+    fake.kept().load.clone().map_or(StatusCode::NOT_FOUND.into_response(), |load| Json(load).into_response())
+}
+
 impl FakeGateway {
     fn check(&self, route: &str, headers: &HeaderMap) -> Option<Response> {
         if !is_operator(headers) {

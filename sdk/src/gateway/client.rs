@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::load::Load;
 use super::types::{
     DeleteRequest, FunctionDeployment, FunctionStatus, Info, LogLine, NamedSecret, ScaleRequest, Secret,
 };
@@ -200,6 +201,19 @@ impl Gateway {
     /// When the gateway does not answer with them.
     pub async fn info(&self) -> Result<Info, GatewayError> {
         self.read_json("system/info", "its version").await
+    }
+
+    /// How much waits and how much room there is: an addition of this project's gateway. `None` where the gateway is
+    /// another one, which does not know of it.
+    ///
+    /// # Errors
+    /// When the gateway answers neither with that nor with 404.
+    pub async fn load(&self) -> Result<Option<Load>, GatewayError> {
+        match self.read_json("system/load", "how much waits").await {
+            Ok(load) => Ok(Some(load)),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// How functions did in a window, from the gateway's own history: an addition of this project's gateway, others
