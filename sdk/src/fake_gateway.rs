@@ -3,6 +3,7 @@
 //! It refuses what is not signed for the function that is called, and operator calls without its credentials.
 //! What a function would do with a message it does not decide: messages are kept, to be looked at.
 
+mod forged;
 mod functions;
 mod messages;
 mod secrets;
@@ -18,6 +19,8 @@ use http::StatusCode;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+
+pub use forged::forgeries;
 
 use crate::gateway::{FunctionStatus, Load};
 
