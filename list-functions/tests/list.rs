@@ -2,7 +2,7 @@
 
 use axum::Router;
 use http::StatusCode;
-use sdk::fake_gateway::FakeGateway;
+use sdk::fake_gateway::{FakeGateway, PAYLOAD_SECRET, forgeries};
 use sdk::gateway::FunctionStatus;
 use sdk::labels;
 use sdk::listing::{LIST_FUNCTION, LIST_PAGE, ListRequest, Page, PageRequest, Whose};
@@ -67,6 +67,37 @@ async fn unsigned_questions_and_a_silent_gateway_give_no_list() {
     gateway.refuse_next("GET /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "engine away");
     let response = router.oneshot(gateway.signed("list-functions", &request, "call-1")).await.unwrap();
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+}
+
+/// S7: the original's list was open to everybody, and gave the commits away by which private build logs are found.
+#[tokio::test]
+async fn s7_no_list_for_who_is_not_one_of_the_platforms_functions() {
+    let (gateway, router) = setup().await;
+    put(&gateway, "alice-a", "git.localhost", "alice", "7");
+    let (list, page) =
+        (ListRequest { host: "git.localhost".to_owned(), of: Whose::OwnerId(7) }, page_request("", "", 10));
+    let lists = forgeries(PAYLOAD_SECRET, LIST_FUNCTION, "/", &list);
+    for (what, request) in lists.into_iter().chain(forgeries(PAYLOAD_SECRET, LIST_PAGE, "/page", &page)) {
+        let path = request.uri().clone();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}: {what}");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("alice"), "{path}: {what}");
+    }
+}
+
+/// S7: what is asked about is a name or a number, and nothing that leads elsewhere.
+#[tokio::test]
+async fn s7_an_owner_that_none_can_be_is_refused_before_the_gateway_is_asked() {
+    let (gateway, router) = setup().await;
+    gateway.refuse_next("GET /system/functions", StatusCode::INTERNAL_SERVER_ERROR, "it was asked");
+    for owner in ["", "..", "a/b", "a\0b", "al%2Fice", "a b", "<script>", "-a", "ä"] {
+        let odd = serde_json::json!({"host": "git.localhost", "owner": owner});
+        let response = router.clone().oneshot(gateway.signed(LIST_FUNCTION, &odd, "call-1")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{owner:?}");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        assert!(body.len() < 1000, "{owner:?}");
+    }
 }
 
 /// Asks `/page`, signed for `purpose`.

@@ -8,5 +8,5 @@ mod failures;
 mod gateway;
 #[path = "metrics/hostile.rs"]
 mod hostile;
-#[path = "metrics/prometheus.rs"]
-mod prometheus;
+#[path = "../../of-gateway/tests/support/scraper.rs"]
+mod scraper;

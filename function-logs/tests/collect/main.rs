@@ -5,3 +5,4 @@ mod gateway;
 mod keeping;
 mod questions;
 mod site;
+mod weaknesses;

@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::gateway::Gateway;
 
-const SECRET: &str = "shared by the functions";
+pub(crate) const SECRET: &str = "shared by the functions";
 /// How long something may take that should happen at once.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -88,7 +88,12 @@ impl Site {
                 message = message.header(name, value);
             }
         }
-        self.router.clone().unwrap().oneshot(message.body(Body::from(body)).unwrap()).await.unwrap()
+        self.pass(message.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Hands on a request as it is.
+    pub(crate) async fn pass(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().unwrap().oneshot(request).await.unwrap()
     }
 
     /// The status of an answer, and its lines.

@@ -6,6 +6,7 @@
 pub(crate) mod nats;
 pub(crate) mod program;
 pub(crate) mod prometheus;
+pub(crate) mod scraper;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -35,6 +35,11 @@ pub(crate) fn owned_by(host: &str, id: u64) -> BTreeMap<String, String> {
 
 /// The answer's status and text.
 pub(crate) async fn send(function: &Router, request: &MetricsRequest) -> (StatusCode, String) {
+    send_any(function, request).await
+}
+
+/// The same, of a question that may be none.
+pub(crate) async fn send_any(function: &Router, request: &impl serde::Serialize) -> (StatusCode, String) {
     let body = serde_json::to_vec(request).unwrap();
     let key = Key::derive(&SecretString::from(PAYLOAD_SECRET), METRICS_FUNCTION);
     let mut signed = Request::post("/");

@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
-use http::{Request, StatusCode};
-use sdk::fake_gateway::FakeGateway;
+use http::StatusCode;
+use sdk::fake_gateway::{FakeGateway, forgeries};
 use sdk::gateway::FunctionStatus;
-use sdk::metrics::{MetricsRequest, Source};
+use sdk::metrics::{METRICS_FUNCTION, MetricsRequest, Source};
 use tower::ServiceExt;
 
-use crate::ask::{ask, owned_by, request, send, serve};
+use crate::ask::{PAYLOAD_SECRET, ask, owned_by, request, send, serve};
 use crate::gateway::Running;
 
 /// Something at Prometheus' place that answers every query so.
@@ -85,9 +85,10 @@ async fn a_gateway_that_fails_or_has_no_history_is_no_answer_of_zeros() {
 async fn unsigned_and_oversized_questions_are_refused() {
     let gateway = FakeGateway::start().await;
     let function = system_metrics::router(&gateway.env(&[], &[])).unwrap();
-    let body = serde_json::to_string(&request(7, &[])).unwrap();
-    let unsigned = Request::post("/").body(Body::from(body)).unwrap();
-    assert_eq!(function.clone().oneshot(unsigned).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    // S7: figures were everybody's who reached the function.
+    for (what, forged) in forgeries(PAYLOAD_SECRET, METRICS_FUNCTION, "/", &request(7, &[])) {
+        assert_eq!(function.clone().oneshot(forged).await.unwrap().status(), StatusCode::UNAUTHORIZED, "{what}");
+    }
     let many = MetricsRequest { functions: vec!["f".parse().unwrap(); 1001], ..request(7, &[]) };
     let fine = MetricsRequest { points: 241, ..request(7, &[]) };
     for odd in [many, fine] {

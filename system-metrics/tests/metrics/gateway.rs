@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{PAYLOAD_SECRET, ask, eventually, owned_by, request, serve};
-use crate::prometheus::Prometheus;
+use crate::scraper::Scraper;
 
 /// A gateway without an engine: its functions are in this process.
 pub(crate) struct Running {
@@ -107,7 +107,7 @@ async fn labels_decide_whose_functions_are_answered_for_and_not_names() {
 #[tokio::test]
 async fn a_prometheus_that_scrapes_the_gateway_is_asked_first() {
     let gateway = Running::start().await;
-    let prometheus = Prometheus::start(&serve(gateway.metrics.clone()).await);
+    let prometheus = Scraper::start(&serve(gateway.metrics.clone()).await);
     let function = gateway.asked_by(&[("prometheus_url", &prometheus.url), ("prometheus_timeout", "30s")]);
     let asked = MetricsRequest { points: 240, ..request(7, &[]) };
     // An increase is told from two different values at least.

@@ -1,16 +1,18 @@
-//! Names that are queries.
+//! S14: the original pasted a function's name and the window into its queries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::routing::get;
+use http::StatusCode;
 use sdk::fake_gateway::FakeGateway;
 use sdk::gateway::FunctionStatus;
 use sdk::metrics::{MetricsRequest, Source};
+use serde_json::json;
 
-use crate::ask::{ask, eventually, owned_by, request, serve};
-use crate::prometheus::Prometheus;
+use crate::ask::{ask, eventually, owned_by, request, send_any, serve};
+use crate::scraper::Scraper;
 
 /// What a foreign provider might say a function's namespace is.
 const NAMESPACES: [&str; 6] = [
@@ -44,8 +46,40 @@ fn page() -> Router {
     )
 }
 
+/// Whatever stands where a window, a number or a name is expected is no question, and Prometheus hears nothing of it.
 #[tokio::test]
-async fn names_that_are_queries_find_themselves_and_nothing_else() {
+async fn s14_windows_that_are_queries_are_refused() {
+    let gateway = FakeGateway::start().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let prometheus =
+        serve(Router::new().fallback(async move || count.fetch_add(1, Ordering::Relaxed).to_string())).await;
+    let url = format!("http://{prometheus}");
+    let function = system_metrics::router(&gateway.env(&[("prometheus_url", &url)], &[])).unwrap();
+    let right = serde_json::to_value(request(7, &["alice-a"])).unwrap();
+    for (field, value) in [
+        ("window", json!("1h])) or vector(1) or sum((up[1h")),
+        ("window", json!("1h\n")),
+        ("window", json!("60m")),
+        ("window", json!(3600)),
+        ("window", json!({"1h": null, "24h": null})),
+        ("points", json!("60[1h")),
+        ("points", json!(-1)),
+        ("functions", json!([r#"a"} or up{x=""#])),
+        ("functions", json!(["a|b"])),
+        ("functions", json!([".*"])),
+        ("functions", json!("alice-a")),
+    ] {
+        let mut message = right.clone();
+        message[field] = value;
+        let (status, text) = send_any(&function, &message).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{message}: {text}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn s14_names_that_are_queries_find_themselves_and_nothing_else() {
     let gateway = FakeGateway::start().await;
     let put = |name: String, namespace: &str, owner| {
         let labels = owned_by("git.localhost", owner);
@@ -61,7 +95,7 @@ async fn names_that_are_queries_find_themselves_and_nothing_else() {
     }
     put("victim".to_owned(), "openfaas-fn", 8);
     put(r#"odd"} or up{a=""#.to_owned(), "openfaas-fn", 7);
-    let prometheus = Prometheus::start(&serve(page()).await);
+    let prometheus = Scraper::start(&serve(page()).await);
     let vars = [("prometheus_url", prometheus.url.as_str()), ("prometheus_timeout", "30s")];
     let function = system_metrics::router(&gateway.env(&vars, &[])).unwrap();
     let asked = MetricsRequest { points: 2, ..request(7, &[]) };

@@ -1,16 +1,19 @@
-//! A Prometheus that scrapes what a test wants it to.
+//! A Prometheus that scrapes what a test wants it to. The tests of `system-metrics` use this file, too.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test helper")]
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-pub(crate) struct Prometheus {
+pub(crate) const MISSING: &str = "this test needs Prometheus: run `scripts/setup test` first";
+
+pub(crate) struct Scraper {
     child: Child,
+    /// Without a slash at its end.
     pub(crate) url: String,
     _dir: tempfile::TempDir,
 }
 
-impl Prometheus {
+impl Scraper {
     /// Scrapes this address five times a second.
     pub(crate) fn start(target: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -24,12 +27,12 @@ impl Prometheus {
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stderr(Stdio::null())
             .spawn()
-            .expect("this test needs Prometheus: run `scripts/setup test` first");
+            .expect(MISSING);
         Self { child, url: format!("http://127.0.0.1:{port}"), _dir: dir }
     }
 }
 
-impl Drop for Prometheus {
+impl Drop for Scraper {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
