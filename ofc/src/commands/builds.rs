@@ -156,4 +156,21 @@ mod tests {
         ");
         assert!(render(&[]).contains("git push"));
     }
+
+    #[test]
+    fn what_a_stranger_commits_tells_the_terminal_nothing() {
+        let evil = "\u{1b}]0;x\u{7}\u{1b}]8;;http://evil\u{1b}\\a\u{9b}2J\0\r\u{202e}b\u{2066}\u{85}".repeat(20_000);
+        let hostile = PushRecord {
+            message: format!("{evil}\n{evil}"),
+            began: u64::MAX,
+            ended: Some(0),
+            ..record("failure", None)
+        };
+        let text = render(&[hostile]);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(
+            text.len() < 1000 && !text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{text:?}"
+        );
+    }
 }

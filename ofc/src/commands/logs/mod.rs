@@ -103,7 +103,9 @@ pub(super) fn service(text: &str) -> anyhow::Result<ServiceName> {
 fn render(line: &Line) -> String {
     let time = i64::try_from(line.at).ok().and_then(chrono::DateTime::from_timestamp_millis).unwrap_or_default();
     let time = time.format("%Y-%m-%d %H:%M:%S");
-    let plain = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    // Nor does text run backwards and look like another.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = |c: char| if (c.is_control() && c != '\t') || turns(c) { '\u{fffd}' } else { c };
     let text: String = line.text.trim_end().chars().map(plain).collect();
     format!("{FAINT}{time}{FAINT:#} {text}\n")
 }
@@ -126,6 +128,12 @@ mod tests {
         let text = render(&line);
         assert!(text.contains("2026-01-02 03:04:05"), "{text}");
         assert!(text.ends_with("\u{fffd}]0;x\u{fffd}a\tb\u{fffd}2J\n"), "{text:?}");
+        let other = "\u{1b}]8;;http://evil\u{1b}\\ok\u{1b}[1A\0\r\u{202e}liaf\u{2066}\n\u{85}\u{7f}";
+        let text = render(&Line { at: u64::MAX, instance: String::new(), text: other.into() });
+        let own = |text: &str| text.replace(&format!("{FAINT}"), "").replace(&format!("{FAINT:#}"), "");
+        assert_eq!(text.matches('\n').count(), 1, "it stays one line: {text:?}");
+        let hidden = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{2066}');
+        assert!(!own(&text).contains(hidden), "{text:?}");
     }
 
     #[test]

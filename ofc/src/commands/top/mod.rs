@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
+use of_git::plain;
 use sdk::gateway::FunctionStatus;
 use sdk::id::ServiceName;
 use sdk::metrics::{Figures, MAX_FUNCTIONS, METRICS_FUNCTION, MetricsAnswer, MetricsRequest, Window};
@@ -65,7 +66,7 @@ async fn look(inside: &Inside) -> anyhow::Result<String> {
         Ok(figures) => figures,
         Err(error) => {
             // What the gateway says is better than nothing.
-            text = format!("There are no figures: {error}\n\n");
+            text = format!("There are no figures: {}\n\n", plain::line(&error.to_string(), plain::WIDTH));
             BTreeMap::new()
         }
     };
