@@ -1,5 +1,6 @@
 //! Questions to the other parts. What one of them does not answer is missing on the page, and the page says so.
 
+use sdk::audit::{AuditAnswer, AuditRequest, READ_AUDIT};
 use sdk::call::CallError;
 use sdk::function_log::{FUNCTION_LOGS_FUNCTION, FunctionLogRequest, Line};
 use sdk::gateway::FunctionStatus;
@@ -112,6 +113,21 @@ pub(crate) async fn history(app: &App, place: &Place, request: HistoryRequest) -
     let records: Result<Vec<PushRecord>, _> = json(app, HISTORY_FUNCTION, &request, &place.visitor).await;
     let records = told("The history", &place.visitor, records)?;
     Ok(records.into_iter().filter(|record| record.owner_id == place.id).collect())
+}
+
+/// What was done at an owner's; `None` where no trail is kept that can be read. Whatever is answered, only the owner's own events
+/// are believed to be.
+pub(crate) async fn audit(app: &App, place: &Place, request: AuditRequest) -> Answer<Option<AuditAnswer>> {
+    let answer: Result<AuditAnswer, _> = json(app, READ_AUDIT, &request, &place.visitor).await;
+    let answer = match answer {
+        Err(Unanswered::Call(CallError::Refused { status: http::StatusCode::NOT_IMPLEMENTED, .. })) => Ok(None),
+        other => other.map(Some),
+    };
+    let answer = told("The audit trail", &place.visitor, answer)?;
+    Ok(answer.map(|mut answer| {
+        answer.events.retain(|event| event.owner_id.as_ref() == Some(&place.id));
+        answer
+    }))
 }
 
 /// A question for all pushes of an owner.

@@ -22,7 +22,7 @@ use sdk::{ConfigError, Env};
 
 use app::App;
 use config::Config;
-use pages::{actions, badge, build, deploys, function, home, invoke, logs, operator, owner, secrets};
+use pages::{actions, audit, badge, build, deploys, function, home, invoke, logs, operator, owner, secrets};
 use refusal::Refusal;
 
 /// The function. A first part `-` is no login and no function's name, so pages of ours below it hide nobody's.
@@ -39,6 +39,7 @@ pub fn router(env: &Env) -> Result<Router, ConfigError> {
         .route("/{owner}/", get(owner::show))
         .route("/{owner}/-/deploys", get(deploys::show))
         .route("/{owner}/-/secrets", get(secrets::show))
+        .route("/{owner}/-/audit", get(audit::show))
         .route("/{owner}/{function}", get(function::show))
         .route("/{owner}/{function}/badge.svg", get(badge::show))
         .route("/{owner}/{function}/build-log", get(build::show))

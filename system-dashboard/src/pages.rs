@@ -1,6 +1,7 @@
 //! The pages.
 
 pub(crate) mod actions;
+pub(crate) mod audit;
 pub(crate) mod badge;
 pub(crate) mod build;
 pub(crate) mod deploys;

@@ -124,8 +124,10 @@ pub(super) async fn audit(app: &App, place: &Place, function: &FunctionStatus, m
     let event = AuditEvent {
         message,
         owner: place.owner.to_string(),
+        owner_id: Some(place.id.clone()),
         repo: label(labels::GIT_REPO),
         sha: label(labels::GIT_SHA),
+        function: short_name(&function.name, place.owner.as_str()).to_owned(),
         actor: format!("{} ({})", place.visitor.who.login, place.visitor.who.subject()),
         ..AuditEvent::default()
     };

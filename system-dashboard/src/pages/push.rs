@@ -87,7 +87,8 @@ fn commit_url(record: &PushRecord) -> Option<String> {
     sdk::status::is_link(base).then(|| format!("{base}/commit/{}", record.sha))
 }
 
-fn cut(text: &str, max: usize) -> String {
+/// At most so many characters of a text.
+pub(super) fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

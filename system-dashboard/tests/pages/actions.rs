@@ -36,6 +36,7 @@ async fn a_member_scales_and_deploys_again_and_deletes() {
         (event.source.as_str(), event.actor.as_str(), event.repo.as_str()),
         ("system-dashboard", "alice (git.localhost/7)", "shop")
     );
+    assert_eq!((event.owner_id.unwrap().id, event.function.as_str()), (7, "cart"));
     let too_many = dashboard.post(&alice(), "/alice/cart/scale", &format!("token={token}&replicas=999")).await;
     assert_eq!(too_many.status, StatusCode::BAD_REQUEST);
 

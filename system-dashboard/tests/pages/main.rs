@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a helper fails the test")]
 
 mod actions;
+mod audit;
 mod build;
 mod logs;
 mod seeing;

@@ -8,8 +8,17 @@ use http::{Request, StatusCode};
 use crate::setup::{Dashboard, SHA, alice, operator, push, request};
 
 /// Below an owner.
-const PAGES: [&str; 8] =
-    ["", "/-/deploys", "/-/secrets", "/cart", "/cart/logs", "/cart/logs/live", "/cart/invoke", "/cart/badge.svg"];
+const PAGES: [&str; 9] = [
+    "",
+    "/-/deploys",
+    "/-/secrets",
+    "/-/audit",
+    "/cart",
+    "/cart/logs",
+    "/cart/logs/live",
+    "/cart/invoke",
+    "/cart/badge.svg",
+];
 
 fn build() -> String {
     format!("/cart/build-log?repoPath=alice/shop&commitSHA={SHA}")
