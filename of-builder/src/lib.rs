@@ -34,7 +34,7 @@ pub use build_args::{BuildArgs, BuildArgsError};
 pub use config::Config;
 pub use image_name::{ImageName, InvalidImageName};
 pub use registry::Registry;
-pub use report::{Report, Status};
+pub use report::{Load, Report, Status};
 pub use secrets::{BuilderKey, InvalidBuilderKey};
 
 /// How long requests may take to end once the builds are cancelled.

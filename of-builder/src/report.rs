@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The answer of `GET /load`: an addition to the Function Builder API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Builds that run.
+    pub builds: usize,
+    /// So many may run at the same time.
+    pub most: usize,
+}
+
 /// Where a build stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -23,7 +23,7 @@ use crate::engine::Engine;
 use crate::job::{self, Job};
 use crate::order::Order;
 use crate::refusal::Refusal;
-use crate::report::{Report, Status};
+use crate::report::{Load, Report, Status};
 use crate::secrets::{BuildSecrets, BuilderKey, Mask};
 use crate::signature::{Claimed, Running};
 use crate::spool::{self, Spool};
@@ -60,6 +60,7 @@ pub(crate) fn router(builder: Arc<Builder>) -> Router {
         .route("/build", post(build))
         .route("/healthz", get(async || "OK"))
         .route("/ready", get(ready))
+        .route("/load", get(load))
         .route("/publickey", get(public_key))
         .with_state(builder)
 }
@@ -69,6 +70,13 @@ async fn ready(State(builder): State<Arc<Builder>>) -> Response {
         Ok(_) => "OK".into_response(),
         Err(error) => Refusal::from(error).into_response(),
     }
+}
+
+/// How many builds run, and how many may. Numbers only: it asks for no signature, as whoever sends a build learns from a 429
+/// as much.
+async fn load(State(builder): State<Arc<Builder>>) -> Json<Load> {
+    let most = builder.config.max_inflight;
+    Json(Load { builds: most.saturating_sub(builder.builds.available_permits()), most })
 }
 
 async fn public_key(State(builder): State<Arc<Builder>>) -> Response {

@@ -1,4 +1,8 @@
 //! Turns BuildKit's events into a log for people: a step's name, below it its output, and how it ended.
+//!
+//! Names begin a line, all that a step writes is two spaces further in. The last line of a step says how long it took:
+//! `  (3.0 s)`, `  (failed after 0.41 s)` below `  error: …`, or `  (cancelled after 12.0 s)`. A step that was over when it
+//! was named has that behind its name, which then has no such line below it: `[3/3] COPY . . (0.02 s)`, `[1/3] FROM debian (cached)`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +13,6 @@ use crate::log_budget::LogBudget;
 use crate::secrets::Mask;
 use crate::text::{self, Lines};
 
-/// Shorter steps are not worth a line about their time.
-const WORTH_TELLING_SECONDS: f64 = 1.0;
 /// How the engine calls taking our tar apart.
 const UPLOAD_STEP: &str = "copy /context /";
 /// The number by which BuildKit marks what came from standard error.
@@ -30,6 +32,8 @@ pub(crate) struct Transcript {
 struct Step {
     name: String,
     announced: bool,
+    /// Whether its name was told together with how long it took.
+    timed: bool,
     done: bool,
     /// Standard output and standard error: either may stop in the middle of a line while the other goes on.
     output: [Lines; 2],
@@ -86,7 +90,12 @@ impl Transcript {
         let begun = vertex.started.is_some() || vertex.cached;
         if begun && !step.announced && !step.is_internal() {
             step.announced = true;
-            lines.push(if vertex.cached { format!("{} (cached)", step.name) } else { step.name.clone() });
+            step.timed = !vertex.cached && vertex.completed.is_some() && vertex.error.is_empty();
+            lines.push(match () {
+                () if vertex.cached => format!("{} (cached)", step.name),
+                () if step.timed => format!("{} ({})", step.name, duration(vertex)),
+                () => step.name.clone(),
+            });
             self.current = vertex.digest.clone();
         }
     }
@@ -104,15 +113,20 @@ impl Transcript {
         }
         step.done = true;
         let mut rest = step.unfinished();
-        let seconds = duration(vertex);
-        if step.announced && vertex.error.is_empty() && seconds >= WORTH_TELLING_SECONDS {
-            rest.push(format!("({seconds:.1} s)"));
-        }
         // When one step fails the others are cancelled, and say so.
-        if !vertex.error.is_empty() && !vertex.error.contains("context canceled") && self.failed.is_none() {
+        let is_cancelled = vertex.error.contains("context canceled");
+        if !vertex.error.is_empty() && !is_cancelled && self.failed.is_none() {
             let failed = FailedStep::new(&step.name, &vertex.error, &self.mask);
             rest.push(format!("error: {}", failed.message));
             self.failed = Some(failed);
+        }
+        let time = duration(vertex);
+        // A step that was not named and has nothing to say is not named for its time alone.
+        match () {
+            () if step.timed || vertex.cached || !(step.announced || !rest.is_empty()) => {}
+            () if vertex.error.is_empty() => rest.push(format!("({time})")),
+            () if is_cancelled => rest.push(format!("(cancelled after {time})")),
+            () => rest.push(format!("(failed after {time})")),
         }
         self.show(&vertex.digest, rest, lines);
     }
@@ -139,6 +153,7 @@ impl Step {
         Self {
             name,
             announced: false,
+            timed: false,
             done: false,
             output: [Lines::new(Arc::clone(mask)), Lines::new(Arc::clone(mask))],
         }
@@ -179,11 +194,16 @@ impl FailedStep {
     }
 }
 
-fn duration(vertex: &Vertex) -> f64 {
-    match (&vertex.started, &vertex.completed) {
-        (Some(from), Some(to)) => (to.seconds - from.seconds) as f64 + f64::from(to.nanos - from.nanos) / 1e9,
+/// How long a step took, in seconds: two digits behind the point where it was short.
+fn duration(vertex: &Vertex) -> String {
+    let seconds = match (&vertex.started, &vertex.completed) {
+        (Some(from), Some(to)) => {
+            to.seconds.saturating_sub(from.seconds) as f64 + (f64::from(to.nanos) - f64::from(from.nanos)) / 1e9
+        }
         _ => 0.0,
-    }
+    };
+    let seconds = seconds.max(0.0);
+    if seconds < 1.0 { format!("{seconds:.2} s") } else { format!("{seconds:.1} s") }
 }
 
 #[cfg(test)]

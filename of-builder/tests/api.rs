@@ -124,6 +124,7 @@ async fn health_readiness_and_the_key_answer() {
     };
     assert_eq!(get("/healthz").await, (200, "OK".to_owned()));
     assert_eq!(get("/ready").await.0, 503);
+    assert_eq!(get("/load").await, (200, r#"{"builds":0,"most":4}"#.to_owned()));
     assert_eq!(get("/publickey").await.0, 501);
     assert_eq!(get("/build").await.0, 405);
 }

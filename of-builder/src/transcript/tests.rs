@@ -58,7 +58,7 @@ fn a_build_reads_from_top_to_bottom() {
       compiling
       linking
       (3.0 s)
-    [3/3] COPY . .
+    [3/3] COPY . . (0.00 s)
     ");
     assert!(transcript.failed().is_none());
 }
@@ -81,6 +81,7 @@ fn steps_that_run_together_stay_apart() {
       2
     [a 1/2] RUN one (continued)
       3
+      (0.00 s)
     ");
 }
 
@@ -90,15 +91,17 @@ fn the_failing_step_is_named_with_its_exit_code() {
     let (text, transcript) = log([
         steps([started("[2/2] RUN exit 7"), started("[other 1/1] RUN wait")]),
         output("[2/2] RUN exit 7", "no luck"),
-        steps([Vertex { error: "context canceled".to_owned(), ..completed("[other 1/1] RUN wait", 0) }]),
-        steps([Vertex { error: error.to_owned(), ..completed("[2/2] RUN exit 7", 0) }]),
+        steps([Vertex { error: "context canceled".to_owned(), ..completed("[other 1/1] RUN wait", 4) }]),
+        steps([Vertex { error: error.to_owned(), ..completed("[2/2] RUN exit 7", 2) }]),
     ]);
     insta::assert_snapshot!(text, @r"
     [2/2] RUN exit 7
     [other 1/1] RUN wait
+      (cancelled after 4.0 s)
     [2/2] RUN exit 7 (continued)
       no luck
       error: executor failed running [/bin/sh -c exit 7]: exit code: 7
+      (failed after 2.0 s)
     ");
     insta::assert_snapshot!(transcript.failed().unwrap().sentence(), @"[2/2] RUN exit 7 failed with exit code 7");
 }
@@ -110,6 +113,27 @@ fn a_failure_without_an_exit_code_gives_its_message_also_for_internal_steps() {
     let (text, transcript) = log([steps([Vertex { error: error.to_owned(), ..completed(name, 0) }])]);
     assert!(text.starts_with("[internal] load build context\n  error: failed to compute cache key"));
     assert!(transcript.failed().unwrap().sentence().ends_with("not found: not found"));
+}
+
+#[test]
+fn every_step_has_its_time_whatever_its_clock_says() {
+    let mut backwards = completed("[b] RUN b", 0);
+    backwards.completed = time!(0);
+    let mut short = completed("[c] RUN c", 0);
+    short.completed.as_mut().unwrap().nanos = 123_456_789;
+    let said = |vertex: &Vertex| steps([Vertex { completed: None, ..vertex.clone() }]);
+    let mut at_once = output("[d] RUN d", "all in one\n");
+    at_once.vertexes = vec![completed("[d] RUN d", 61)];
+    let events = [said(&backwards), steps([backwards]), said(&short), steps([short.clone()]), steps([short]), at_once];
+    let (text, _) = log(events);
+    insta::assert_snapshot!(text, @r"
+    [b] RUN b
+      (0.00 s)
+    [c] RUN c
+      (0.12 s)
+    [d] RUN d (61.0 s)
+      all in one
+    ");
 }
 
 #[test]
