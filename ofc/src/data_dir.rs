@@ -139,6 +139,11 @@ impl DataDir {
         self.root.join("audit.jsonl")
     }
 
+    /// What owners read of it.
+    pub fn audit_events(&self) -> PathBuf {
+        self.root.join("audit-events")
+    }
+
     /// Work in progress: checkouts, contexts, uploads. Emptied at start.
     pub fn work(&self) -> PathBuf {
         self.root.join("work")

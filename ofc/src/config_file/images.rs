@@ -109,14 +109,7 @@ impl Store {
 }
 
 fn s3(section: &Section<'_>) -> Option<Store> {
-    let url = section.required::<Url>("url").filter(|url| {
-        let clean = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        let fine = matches!(url.scheme(), "http" | "https") && url.has_host() && clean && url.path() == "/";
-        if !fine {
-            section.wrong("url", "has to be http:// or https:// and a host, without a path");
-        }
-        fine
-    });
+    let url = section.required::<Url>("url").filter(|url| is_service(section, "url", url));
     let bucket = section.required::<String>("bucket").filter(|bucket| {
         let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-".contains(&b);
         let fine = (3..=63).contains(&bucket.len()) && bucket.bytes().all(inner);
@@ -127,4 +120,14 @@ fn s3(section: &Section<'_>) -> Option<Store> {
     });
     let region = section.text("region").unwrap_or_else(|| "us-east-1".to_owned());
     Some(Store::S3 { url: url?, region, bucket: bucket? })
+}
+
+/// Whether an address is that of a service by itself; says so if not.
+pub(super) fn is_service(section: &Section<'_>, key: &str, url: &Url) -> bool {
+    let clean = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let fine = matches!(url.scheme(), "http" | "https") && url.has_host() && clean && url.path() == "/";
+    if !fine {
+        section.wrong(key, "has to be http:// or https:// and a host, without a path");
+    }
+    fine
 }

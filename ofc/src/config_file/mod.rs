@@ -17,6 +17,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use of_router::Domain;
+use url::Url;
 
 pub(crate) use address::parse_address;
 pub(crate) use app_record::{AppRecord, FILE as APP_RECORD};
@@ -115,6 +116,8 @@ pub(crate) struct ConfigFile {
     pub(crate) templates: Vec<String>,
     /// `dockerfiles`: repositories may bring Dockerfiles of their own.
     pub(crate) dockerfiles: bool,
+    /// `prometheus`: who is asked how functions do; the gateway's own history where unset.
+    pub(crate) prometheus: Option<Url>,
     /// `sealing_key_days`: how long a key for sealing secrets is used; 0 for ever.
     pub(crate) sealing_key_days: u64,
 }
@@ -182,6 +185,7 @@ impl ConfigFile {
         let (limits, scale_to_zero) = limits(&root);
         let templates = templates(&root);
         let dockerfiles = root.flag("dockerfiles").unwrap_or(true);
+        let prometheus = root.parsed("prometheus").filter(|url| images::is_service(&root, "prometheus", url));
         let sealing_key_days = root.number("sealing_key_days", 0, 3650).unwrap_or(SEALING_KEY_DAYS);
         root.finish();
         Some(Self {
@@ -202,6 +206,7 @@ impl ConfigFile {
             scale_to_zero,
             templates,
             dockerfiles,
+            prometheus,
             sealing_key_days,
         })
     }

@@ -33,6 +33,9 @@ pub(crate) fn render(config: &ConfigFile) -> String {
     if !config.dockerfiles {
         lines.push("dockerfiles: false".to_owned());
     }
+    if let Some(prometheus) = &config.prometheus {
+        lines.push(format!("prometheus: {}", quoted(prometheus.as_str())));
+    }
     if config.sealing_key_days != SEALING_KEY_DAYS {
         lines.push(format!("sealing_key_days: {}", config.sealing_key_days));
     }

@@ -41,6 +41,7 @@ store: {kind: s3, url: "https://s3.example.com", bucket: logs-1, region: eu-west
 limits: {memory_mb: 256, memory_mb_max: 1024, builds: 4, scale_to_zero: false}
 templates: ["https://github.com/openfaas/templates#master"]
 dockerfiles: false
+prometheus: http://prometheus:9090
 sealing_key_days: 7
 "#;
 
@@ -108,6 +109,7 @@ fn every_key_is_read_and_written_and_read_again() {
     templates:
       - "https://github.com/openfaas/templates#master"
     dockerfiles: false
+    prometheus: "http://prometheus:9090/"
     sealing_key_days: 7
     "#);
 }
@@ -160,6 +162,7 @@ listen:
 operators: [alice]
 templates: ["http://elsewhere/x"]
 sealing_key_days: -1
+prometheus: http://prometheus:9090/graph
 "#;
     insta::assert_snapshot!(parse(wrong).unwrap_err(), @r"
     line 2, column 1: domain is missing
@@ -177,6 +180,7 @@ sealing_key_days: -1
     line 18, column 1: operators has 'alice': it has to be <host>/<number>, such as github.com/583231
     line 19, column 1: templates has 'http://elsewhere/x': it has to be like https://host/path#ref
     line 20, column 1: sealing_key_days is '-1': it has to be a number from 0 to 3650
+    line 21, column 1: prometheus has to be http:// or https:// and a host, without a path
     ");
 }
 

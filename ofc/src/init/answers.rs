@@ -71,6 +71,7 @@ pub(crate) fn base(folder: PathBuf, domain: Domain, target: Target) -> ConfigFil
         scale_to_zero: true,
         templates: Vec::new(),
         dockerfiles: true,
+        prometheus: None,
         sealing_key_days: crate::config_file::SEALING_KEY_DAYS,
     }
 }

@@ -58,20 +58,21 @@ const ALL: &[Function] = &[
     ("list-functions", list_functions::router, &[SIGNED, USER, PASSWORD]),
     ("system-metrics", system_metrics::router, &[SIGNED, USER, PASSWORD]),
     ("system-dashboard", system_dashboard::router, &[SIGNED, USER, PASSWORD]),
-    ("audit-event", audit_event::router, &[SIGNED]),
     ("echo", echo::router, &[]),
 ];
 
-/// Those that keep logs, in a directory.
+/// Those that keep logs and the audit trail, in a directory.
 const LOGS: &[Function] = &[
     ("pipeline-log", pipeline_log::router, &[SIGNED]),
     ("function-logs", function_logs::router, &[SIGNED, USER, PASSWORD]),
+    ("audit-event", audit_event::router, &[SIGNED]),
 ];
 
 /// The same with a bucket.
 const LOGS_IN_BUCKET: &[Function] = &[
     ("pipeline-log", pipeline_log::router, &[SIGNED, BUCKET_USER, BUCKET_KEY]),
     ("function-logs", function_logs::router, &[SIGNED, USER, PASSWORD, BUCKET_USER, BUCKET_KEY]),
+    ("audit-event", audit_event::router, &[SIGNED, BUCKET_USER, BUCKET_KEY]),
 ];
 
 pub(super) fn all(variables: &Variables) -> anyhow::Result<Vec<PlatformFunction>> {

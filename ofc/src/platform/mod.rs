@@ -129,7 +129,7 @@ fn prepare(
     };
     // What a killed platform was working on is done again from the queue, in a directory of its own.
     let _ = std::fs::remove_dir_all(data.work());
-    let logs = [data.pipeline_logs(), data.function_logs()];
+    let logs = [data.pipeline_logs(), data.function_logs(), data.audit_events()];
     for folder in [data.gateway(), data.git(), data.auth(), data.work()].into_iter().chain(logs) {
         private_dir(&folder).map_err(|cause| unusable(&folder, cause))?;
     }

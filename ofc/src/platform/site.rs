@@ -137,9 +137,10 @@ impl Site {
         if !config.templates.is_empty() {
             all.push(("custom_templates", config.templates.join(",")));
         }
+        all.extend(config.prometheus.iter().map(|url| ("prometheus_url", url.to_string())));
         if let Store::S3 { url, region, bucket } = &config.store {
             let tls = (url.scheme() == "https").to_string();
-            all.extend(["log_store", "function_log_store"].map(|store| (store, "s3".to_owned())));
+            all.extend(["log_store", "function_log_store", "audit_store"].map(|store| (store, "s3".to_owned())));
             all.extend([("s3_url", authority(url)), ("s3_tls", tls)]);
             all.extend([("s3_region", region.clone()), ("s3_bucket", bucket.clone())]);
         }
@@ -319,7 +320,9 @@ mod tests {
         assert!(data.secrets().join(GITLAB_WEBHOOK).exists());
         let variables = site.variables();
         assert_eq!((value(&variables, "s3_url"), value(&variables, "s3_tls")), ("s3.a.io:9000", "true"));
-        assert_eq!((value(&variables, "log_store"), value(&variables, "function_log_store")), ("s3", "s3"));
+        for store in ["log_store", "function_log_store", "audit_store"] {
+            assert_eq!(value(&variables, store), "s3", "{store}");
+        }
         assert_eq!(value(&variables, "installation_tag"), "deploy");
         assert!(!site.signs_in() && site.has_bucket());
     }

@@ -38,6 +38,7 @@ impl Variables {
             ("log_directory", path(data.pipeline_logs())),
             ("function_log_directory", path(data.function_logs())),
             ("audit_file", path(data.audit())),
+            ("audit_directory", path(data.audit_events())),
             ("work_directory", path(data.work())),
             ("cache_directory", path(data.work())),
             ("enable_dockerfile_lang", "true".to_owned()),
@@ -94,6 +95,7 @@ fn own_host(record: &Record, listeners: &Listeners) -> Vec<(&'static str, String
     let (host, git) = (format!("git.{}", record.domain), listeners.git_address);
     vec![
         ("github_url", record.git_url()),
+        ("git_host_url", record.git_url()),
         // By address: not every resolver knows the names below the domain.
         ("git_hosts", format!("{host}=http://{git}")),
         ("github_app_id", secrets::GITHUB_APP_ID.to_string()),

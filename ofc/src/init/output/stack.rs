@@ -34,6 +34,9 @@ pub(super) fn files(config: &ConfigFile, app: Option<&AppRecord>) -> Vec<(&'stat
     all
 }
 
+/// Where OpenFaaS' own installation has it.
+const PROMETHEUS: &str = "http://prometheus.openfaas:9090/";
+
 fn gateway(config: &ConfigFile) -> Vec<(&'static str, String)> {
     let mut all = vec![
         ("gateway_url", "http://gateway.openfaas:8080/".to_owned()),
@@ -49,13 +52,16 @@ fn gateway(config: &ConfigFile) -> Vec<(&'static str, String)> {
         all.push(("custom_templates", config.templates.join(",")));
     }
     all.push(("enable_dockerfile_lang", config.dockerfiles.to_string()));
+    let prometheus = config.prometheus.as_ref().map_or(PROMETHEUS, |url| url.as_str());
+    all.push(("prometheus_url", prometheus.to_owned()));
     let others = config.limits.iter().filter(|(name, _)| matches!(*name, "max_functions" | "build_parallelism"));
     all.extend(others.map(|(name, number)| (*name, number.to_string())));
     if let Store::S3 { url, region, bucket } = &config.store {
         let host = url.host_str().unwrap_or_default();
         let address = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        all.extend([("log_store", "s3".to_owned()), ("record_store", "s3".to_owned()), ("s3_url", address)]);
-        all.extend([("s3_region", region.clone()), ("s3_bucket", bucket.clone())]);
+        let stores = ["log_store", "function_log_store", "audit_store", "record_store"];
+        all.extend(stores.map(|store| (store, "s3".to_owned())));
+        all.extend([("s3_url", address), ("s3_region", region.clone()), ("s3_bucket", bucket.clone())]);
         all.push(("s3_tls", (url.scheme() == "https").to_string()));
     }
     all
