@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::servers::Server;
 
@@ -60,6 +61,11 @@ impl Process {
     pub(crate) fn resident_mib(&self) -> Result<f64> {
         resident_mib(self.child.id())
     }
+
+    /// The most memory that it ever used, in MiB.
+    pub(crate) fn peak_mib(&self) -> Result<f64> {
+        peak_mib(self.child.id())
+    }
 }
 
 impl Drop for Process {
@@ -89,6 +95,12 @@ fn memory_mib(pid: u32, name: &str) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib / 1024.0)
+}
+
+/// Raises this process's limit of open files to the highest that it may have.
+pub(crate) fn allow_many_files() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }
 
 /// A port that was free a moment ago.

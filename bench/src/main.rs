@@ -2,6 +2,7 @@
 
 mod burst;
 mod child;
+mod dashboard;
 mod function;
 mod gateway;
 mod idle;
@@ -84,6 +85,8 @@ enum What {
     Router,
     /// A changed secret, from its push to the function that serves it, beside the same container run by hand.
     Secret,
+    /// The page of a thousand functions, 500 live pages and the end of a log of 50 MB.
+    Dashboard,
 }
 
 fn main() -> ExitCode {
@@ -146,6 +149,7 @@ impl What {
             Self::Secret => block_in_place(|| secret::measure(report)),
             Self::Seal => block_in_place(|| seal::measure(report)),
             Self::Burst => burst::measure(report).await,
+            Self::Dashboard => dashboard::measure(report).await,
             Self::Webhooks => block_in_place(|| webhooks::measure(report)),
         }
     }

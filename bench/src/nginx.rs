@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::child::{free_port, terminate};
+use crate::child::{free_port, resident_mib, terminate};
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -42,6 +42,16 @@ impl Nginx {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(nginx)
+    }
+}
+
+impl Nginx {
+    /// Memory that its processes use now, in MiB. What they share counts for each.
+    pub(crate) fn resident_mib(&self) -> Result<f64> {
+        let main = self.child.id();
+        let workers = std::fs::read_to_string(format!("/proc/{main}/task/{main}/children"))?;
+        let workers = workers.split_whitespace().map(|pid| resident_mib(pid.parse()?));
+        Ok(resident_mib(main)? + workers.sum::<Result<f64>>()?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is measured as a process of its own, because it is a service with a state: see `servers/`.
 
+pub(crate) mod catalogue;
+pub(crate) mod dashboard;
 pub(crate) mod webhooks;
 
 use std::process::ExitCode;
@@ -13,6 +15,8 @@ pub(crate) enum Server {
     Gateway,
     /// A check of webhook signatures and nothing else.
     Verifier,
+    /// The gateway with the dashboard and what it asks.
+    Dashboard,
 }
 
 impl Server {
@@ -21,6 +25,7 @@ impl Server {
         match self {
             Self::Gateway => "gateway",
             Self::Verifier => "verifier",
+            Self::Dashboard => "dashboard",
         }
     }
 
@@ -29,6 +34,7 @@ impl Server {
         match self {
             Self::Gateway => webhooks::gateway(),
             Self::Verifier => webhooks::verifier(),
+            Self::Dashboard => dashboard::dashboard(),
         }
     }
 }

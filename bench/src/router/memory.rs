@@ -5,10 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::place::{HOST, LARGE, Place};
-use crate::child::{peak_mib, resident_mib};
+use crate::child::{allow_many_files, peak_mib, resident_mib};
 use crate::report::{Report, Row};
 
 const IDLE: usize = 10_000;
@@ -25,8 +24,7 @@ pub(super) fn measure(place: &Place, report: &mut Report) -> Result<()> {
 
 fn idle(place: &Place, report: &mut Report) -> Result<()> {
     // Only for this process: the router has started, and its limit is what it was given.
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    allow_many_files()?;
     let mut connections = Vec::with_capacity(IDLE);
     for _ in 0..IDLE {
         let mut stream = place.connect().context("no further connection: is the limit of open files too low?")?;

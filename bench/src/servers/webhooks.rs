@@ -75,12 +75,12 @@ pub(crate) fn verifier() -> ExitCode {
     })
 }
 
-async fn listen(env: &Env) -> Result<TcpListener> {
+pub(super) async fn listen(env: &Env) -> Result<TcpListener> {
     let port: u16 = env.var("port").unwrap_or("0").parse()?;
     TcpListener::bind(("127.0.0.1", port)).await.context("cannot listen")
 }
 
-fn block_on(work: impl Future<Output = Result<()>>) -> ExitCode {
+pub(super) fn block_on(work: impl Future<Output = Result<()>>) -> ExitCode {
     match tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(work)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
