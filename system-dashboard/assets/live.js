@@ -38,6 +38,25 @@
     }
     return text;
   };
+  const steps = document.getElementById("steps");
+  const step = ({ at, name, word, mark, took }) => {
+    const item = document.getElementById("s" + at) || document.createElement("li");
+    const part = (tag, className, text) => {
+      const part = document.createElement(tag);
+      if (className) part.className = className;
+      part.textContent = text;
+      return part;
+    };
+    const link = item.querySelector("a") || part("a", "", name);
+    if (!item.id) {
+      item.id = "s" + at;
+      link.href = "#b" + at;
+      const after = [...steps.children].find((other) => Number(other.id.slice(1)) > at);
+      steps.insertBefore(item, after || null);
+    }
+    item.replaceChildren(link, part("span", "mark " + mark, word), part("span", "time", took));
+    document.getElementById("steps-part").hidden = false;
+  };
   const row = () => { const row = document.createElement("div"); row.className = "row"; return row; };
   const builtLine = ({ at, spans }) => {
     const line = row();
@@ -82,8 +101,10 @@
   source.addEventListener("open", () => say("Live"));
   source.addEventListener("lines", (event) => add(JSON.parse(event.data).map(builtLine)));
   source.addEventListener("log", (event) => add(JSON.parse(event.data).map(writtenLine)));
+  source.addEventListener("steps", (event) => { if (steps) JSON.parse(event.data).forEach(step); });
   source.addEventListener("again", (event) => {
     log.replaceChildren();
+    if (steps) steps.replaceChildren();
     number = 1;
     add(JSON.parse(event.data).map(builtLine));
   });

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use url::Url;
 
+use crate::badges::Badges;
 use crate::config::Config;
 use crate::forms::Forms;
 use crate::stream::Streams;
@@ -30,9 +31,12 @@ pub(crate) struct Parts {
     /// Tells import-secrets in whose name it is asked.
     pub(crate) at_secrets: IdentityKey,
     pub(crate) forms: Forms,
+    pub(crate) badges: Badges,
     /// Places of live pages.
     pub(crate) streams: Streams,
     pub(crate) pretty_url: Option<String>,
+    pub(crate) git_host_url: Option<String>,
+    pub(crate) builder_url: Option<Url>,
 }
 
 impl std::ops::Deref for App {
@@ -50,12 +54,15 @@ impl App {
             identity: IdentityKey::derive(secret, FUNCTION),
             at_secrets: IdentityKey::derive(secret, sdk::secrets::SECRETS_FUNCTION),
             forms: Forms::new(secret),
+            badges: Badges::new(secret),
             functions: config.functions,
             gateway: config.gateway,
             http: sdk::http::client(),
             gateway_url: config.gateway_url,
             streams: Streams::new(config.streams),
             pretty_url: config.pretty_url,
+            git_host_url: config.git_host_url,
+            builder_url: config.builder_url,
         }))
     }
 

@@ -1,9 +1,11 @@
 //! Questions to the other parts. What one of them does not answer is missing on the page, and the page says so.
 
+use std::time::Duration;
+
 use sdk::audit::{AuditAnswer, AuditRequest, READ_AUDIT};
 use sdk::call::CallError;
 use sdk::function_log::{FUNCTION_LOGS_FUNCTION, FunctionLogRequest, Line};
-use sdk::gateway::FunctionStatus;
+use sdk::gateway::{FunctionStatus, GatewayError};
 use sdk::history::{HISTORY_FUNCTION, HistoryRequest, PushRecord};
 use sdk::id::{OwnerId, ServiceName};
 use sdk::labels;
@@ -12,26 +14,33 @@ use sdk::metrics::{METRICS_FUNCTION, MetricsAnswer, MetricsRequest, Window};
 use sdk::sealing::Report;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::visitor::{Place, Visitor};
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
-/// How long import-secrets believes who asks, and how long it may take.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long one may take until a page goes on without it: longer than Prometheus may, instead of which the gateway is asked.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
+/// How long import-secrets believes who asks.
+const BELIEVED_FOR: Duration = Duration::from_secs(15);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unanswered {
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     #[error("the answer broke off")]
     Broken(#[from] reqwest::Error),
     #[error("the answer is not understood")]
     Malformed(#[from] serde_json::Error),
     #[error("the answer has more than {MAX_ANSWER} bytes")]
     TooLong,
+    #[error("no answer within {PATIENCE:?}")]
+    Late(#[from] tokio::time::error::Elapsed),
     #[error("it answered {0}")]
     Refused(http::StatusCode),
 }
@@ -49,7 +58,8 @@ impl std::fmt::Display for Down {
     }
 }
 
-fn told<T>(what: &'static str, visitor: &Visitor, answer: Result<T, Unanswered>) -> Answer<T> {
+/// The answer, or who does not give one; the log says why.
+pub(crate) fn told<T>(what: &'static str, visitor: &Visitor, answer: Result<T, Unanswered>) -> Answer<T> {
     answer.map_err(|error| {
         tracing::warn!(call_id = %visitor.call, error = sdk::failure::chain(&error), "{what} cannot be shown");
         Down(what)
@@ -78,10 +88,9 @@ fn of(id: &OwnerId) -> ListRequest {
 pub(crate) async fn function(app: &App, place: &Place, name: &str) -> Answer<Option<FunctionStatus>> {
     for candidate in [format!("{}-{name}", place.owner), name.to_owned()] {
         let Ok(candidate) = candidate.parse::<ServiceName>() else { continue };
-        let found = app.gateway.get(candidate.as_str()).await.map_err(|error| {
-            tracing::warn!(call_id = %place.visitor.call, error = sdk::failure::chain(&error), "The function cannot be shown");
-            Down("The function")
-        })?;
+        let found = timeout(PATIENCE, app.gateway.get(candidate.as_str())).await.map_err(Unanswered::from);
+        let found = found.and_then(|answer| Ok(answer?));
+        let found = told("The function", &place.visitor, found)?;
         if let Some(found) = found.filter(|found| is_of(found, &place.id)) {
             return Ok(Some(found));
         }
@@ -112,7 +121,7 @@ pub(crate) async fn metrics(
 pub(crate) async fn history(app: &App, place: &Place, request: HistoryRequest) -> Answer<Vec<PushRecord>> {
     let records: Result<Vec<PushRecord>, _> = json(app, HISTORY_FUNCTION, &request, &place.visitor).await;
     let records = told("The history", &place.visitor, records)?;
-    Ok(records.into_iter().filter(|record| record.owner_id == place.id).collect())
+    Ok(records.into_iter().filter(|record| record.owner_id == place.id).map(PushRecord::bounded).collect())
 }
 
 /// What was done at an owner's; `None` where no trail is kept that can be read. Whatever is answered, only the owner's own events
@@ -149,7 +158,7 @@ pub(crate) async fn lines(app: &App, place: &Place, request: &FunctionLogRequest
 /// The owner's sealed secrets, asked for in the name of who looks.
 pub(crate) async fn secrets(app: &App, visitor: &Visitor) -> Answer<Report> {
     let mut headers = http::HeaderMap::new();
-    app.at_secrets.tell(&mut headers, &visitor.who, PATIENCE);
+    app.at_secrets.tell(&mut headers, &visitor.who, BELIEVED_FOR);
     let url = app.at_gateway("function/import-secrets/v1/report");
     let read = async {
         let response = app.http.get(url).headers(headers).timeout(PATIENCE).send().await?;
@@ -159,6 +168,14 @@ pub(crate) async fn secrets(app: &App, visitor: &Visitor) -> Answer<Report> {
         Ok(serde_json::from_slice(&bounded(response).await?)?)
     };
     told("The secrets", visitor, read.await)
+}
+
+/// The certificate to seal with, as a text; `None` where it does not come, as the page links to it besides.
+pub(crate) async fn certificate(app: &App) -> Option<String> {
+    let url = app.at_gateway("function/import-secrets/v1/cert.pem");
+    let response = app.http.get(url).timeout(PATIENCE).send().await.ok()?.error_for_status().ok()?;
+    let pem = String::from_utf8(bounded(response).await.ok()?).ok()?;
+    pem.starts_with("-----BEGIN CERTIFICATE-----").then_some(pem)
 }
 
 async fn json<T: DeserializeOwned>(
@@ -176,7 +193,9 @@ async fn bytes(
     message: &(impl Serialize + Sync),
     visitor: &Visitor,
 ) -> Result<Vec<u8>, Unanswered> {
-    bounded(app.functions.invoke(function, message, &visitor.call.child()).await?).await
+    let call = visitor.call.child();
+    let read = async { bounded(app.functions.invoke(function, message, &call).await?).await };
+    timeout(PATIENCE, read).await?
 }
 
 /// The whole answer, if it is not too long.

@@ -8,9 +8,10 @@ use sdk::pipeline_log::{
     FOLLOW_FUNCTION, LENGTH_HEADER, LogKey, LogRequest, READ_FUNCTION, START_HEADER, STATE_HEADER,
 };
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use crate::app::App;
-use crate::ask::{Answer, Down};
+use crate::ask::{self, Answer, Unanswered};
 use crate::visitor::Visitor;
 
 /// A page shows at most so many bytes of a log.
@@ -34,20 +35,40 @@ pub(crate) struct Part {
 /// The log's end, or a page from a byte on. `None` where there is no log.
 pub(crate) async fn read(app: &App, visitor: &Visitor, key: &LogKey, from: Option<u64>) -> Answer<Option<Part>> {
     let (tail_bytes, max_bytes) = if from.is_some() { (None, Some(PAGE)) } else { (Some(PAGE), None) };
-    let request = LogRequest { key: key.clone(), tail_bytes, from, max_bytes };
-    let down = |error: &dyn std::error::Error| {
-        tracing::warn!(call_id = %visitor.call, error = error.to_string(), "A build's log cannot be shown");
-        Down("The log")
+    ask(app, visitor, LogRequest { key: key.clone(), tail_bytes, from, max_bytes }).await
+}
+
+/// What a page that ends before this byte shows, from the beginning of a line. Nothing where there is no log.
+pub(crate) async fn before(app: &App, visitor: &Visitor, key: &LogKey, end: u64) -> Answer<Part> {
+    // A byte more: it ends the line before.
+    let from = end.saturating_sub(PAGE + 1);
+    let request = LogRequest { key: key.clone(), tail_bytes: None, from: Some(from), max_bytes: Some(end - from) };
+    let mut part = ask(app, visitor, request).await?.unwrap_or_default();
+    if part.start > 0 {
+        let line = part.bytes.iter().position(|byte| *byte == b'\n').map_or(part.bytes.len(), |at| at + 1);
+        part.bytes.drain(..line);
+        part.start += line as u64;
+    }
+    Ok(part)
+}
+
+async fn ask(app: &App, visitor: &Visitor, request: LogRequest) -> Answer<Option<Part>> {
+    let call = visitor.call.child();
+    let read = async {
+        match app.functions.invoke(READ_FUNCTION, &request, &call).await {
+            Err(CallError::Refused { status: http::StatusCode::NOT_FOUND, .. }) => Ok(None),
+            other => part(other?).await.map(Some),
+        }
     };
-    let mut response = match app.functions.invoke(READ_FUNCTION, &request, &visitor.call.child()).await {
-        Ok(response) => response,
-        Err(CallError::Refused { status, .. }) if status == http::StatusCode::NOT_FOUND => return Ok(None),
-        Err(error) => return Err(down(&error)),
-    };
+    let answer = timeout(ask::PATIENCE, read).await.map_err(Unanswered::from);
+    ask::told("The log", visitor, answer.and_then(|answer| answer))
+}
+
+async fn part(mut response: reqwest::Response) -> Result<Part, Unanswered> {
     let headers = response.headers().clone();
     let mut bytes = Vec::new();
     // One that sends more than was asked for is read no further.
-    while let Some(chunk) = response.chunk().await.map_err(|error| down(&error))? {
+    while let Some(chunk) = response.chunk().await? {
         let room = (2 * PAGE as usize).saturating_sub(bytes.len());
         bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if room == 0 {
@@ -55,8 +76,9 @@ pub(crate) async fn read(app: &App, visitor: &Visitor, key: &LogKey, from: Optio
         }
     }
     let start = number(&headers, START_HEADER).unwrap_or_default();
-    let length = number(&headers, LENGTH_HEADER).unwrap_or(start + bytes.len() as u64);
-    Ok(Some(Part { bytes, start, length, is_whole: is_whole(&headers) }))
+    let end = start.checked_add(bytes.len() as u64).ok_or(Unanswered::TooLong)?;
+    let length = number(&headers, LENGTH_HEADER).unwrap_or(end).max(end);
+    Ok(Part { bytes, start, length, is_whole: is_whole(&headers) })
 }
 
 /// The log from a byte on, as it grows, for as long as `time`.

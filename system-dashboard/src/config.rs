@@ -20,6 +20,10 @@ pub(crate) struct Config {
     pub(crate) payload_secret: SecretString,
     /// `gateway_pretty_url`: where functions are called, with `user` for the owner. Optional.
     pub(crate) pretty_url: Option<String>,
+    /// `builder_url`: the builder, which is asked how busy it is. Optional.
+    pub(crate) builder_url: Option<Url>,
+    /// `git_host_url`: the platform's own git host, to which `ofc link` leads. Optional.
+    pub(crate) git_host_url: Option<String>,
     /// `dashboard_streams`: so many live pages at most, 500.
     pub(crate) streams: usize,
 }
@@ -32,6 +36,8 @@ impl Config {
         let gateway_url = r.required("gateway_url");
         let payload_secret = r.secret("payload-secret");
         let pretty = r.optional::<Url>("gateway_pretty_url");
+        let builder = r.optional::<Url>("builder_url");
+        let git_host = r.optional::<Url>("git_host_url");
         let streams = r.optional("dashboard_streams");
         r.finish()?;
         Ok(Self {
@@ -40,6 +46,8 @@ impl Config {
             gateway_url: gateway_url?,
             payload_secret: payload_secret?,
             pretty_url: pretty?.map(|url| url.as_str().trim_end_matches('/').to_owned()),
+            builder_url: builder?,
+            git_host_url: git_host?.map(|url| url.as_str().trim_end_matches('/').to_owned()),
             streams: streams?.unwrap_or(STREAMS),
         })
     }

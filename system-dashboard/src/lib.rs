@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod ansi;
 mod app;
 mod ask;
 mod assets;
+mod badges;
 mod build_log;
 mod chart;
 mod config;
@@ -34,6 +36,7 @@ pub fn router(env: &Env) -> Result<Router, ConfigError> {
     let routes = Router::new()
         .route("/", get(home::show))
         .route("/-/assets/{name}", get(assets::show))
+        .route("/-/badge/{owner}/{function}/{file}", get(badge::show))
         .route("/-/operator", get(operator::show))
         .route("/{owner}", get(owner::show))
         .route("/{owner}/", get(owner::show))
@@ -41,7 +44,6 @@ pub fn router(env: &Env) -> Result<Router, ConfigError> {
         .route("/{owner}/-/secrets", get(secrets::show))
         .route("/{owner}/-/audit", get(audit::show))
         .route("/{owner}/{function}", get(function::show))
-        .route("/{owner}/{function}/badge.svg", get(badge::show))
         .route("/{owner}/{function}/build-log", get(build::show))
         .route("/{owner}/{function}/build-log/live", get(build::live))
         .route("/{owner}/{function}/logs", get(logs::show))

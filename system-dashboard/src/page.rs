@@ -15,6 +15,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::ansi;
 use crate::visitor::{Place, Visitor};
 
 /// Nothing from elsewhere, and nothing that is written into a page.
@@ -69,7 +70,11 @@ impl Shell {
 /// A page.
 pub(crate) fn answer(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
-        Ok(html) => (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+        Ok(mut html) => {
+            // What strangers write is text by the templates; here it loses what would turn or end the text around it.
+            html.retain(|c| !ansi::is_unseen(c));
+            (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "A page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, StatusCode};
+use sdk::call::CallError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,12 +19,21 @@ use crate::visitor::Visitor;
 
 /// One person has at most so many.
 const PER_PERSON: usize = 20;
-/// So many events wait for a slow reader.
-const WAITING: usize = 16;
+/// So many events wait for a slow reader. Nothing is read for whoever does not read these.
+const WAITING: usize = 4;
 /// How soon a browser asks again, in milliseconds.
 const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 /// By browsers that ask again.
 const LAST_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How a stream's work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// There is no more.
+    Ended,
+    /// There may be more, for who asks again.
+    BrokenOff,
+}
 
 /// Places of live pages.
 #[derive(Clone)]
@@ -60,11 +70,12 @@ impl Streams {
         self.by_person.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers with the events that `work` sends. The last one says that there are no more, unless time was up.
+    /// Answers with the events that `work` sends. The last one says that there are no more, unless time was up or `work` broke
+    /// off; browsers ask again then.
     pub(crate) fn open<F, W>(&self, visitor: &Visitor, work: F) -> Result<Response, Refusal>
     where
         F: FnOnce(Sender<Event>) -> W,
-        W: Future<Output = ()> + Send + 'static,
+        W: Future<Output = Outcome> + Send + 'static,
     {
         let seat = self.seat(visitor.who.subject()).ok_or(Refusal::Crowded)?;
         let (events, out) = channel(WAITING);
@@ -72,7 +83,7 @@ impl Streams {
         tokio::spawn(async move {
             let _seat = seat;
             tokio::select! {
-                () = work => drop(events.send(Event::default().event("end").data("end")).await),
+                () = send(work, &events) => {}
                 () = events.closed() => {}
                 () = tokio::time::sleep(time) => {}
             }
@@ -82,6 +93,27 @@ impl Streams {
             .keep_alive(KeepAlive::default())
             .into_response())
     }
+}
+
+async fn send(work: impl Future<Output = Outcome>, events: &Sender<Event>) {
+    if work.await == Outcome::Ended {
+        // Whoever left needs no end.
+        let _ = events.send(Event::default().event("end").data("end")).await;
+    }
+}
+
+/// Says why a log is not followed.
+pub(crate) async fn not_followed(events: &Sender<Event>, visitor: &Visitor, error: &CallError) -> Outcome {
+    tracing::warn!(call_id = %visitor.call, error = sdk::failure::chain(error), "A log cannot be followed");
+    let sentence = match error {
+        CallError::Refused { status: StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS, .. } => {
+            "Too many people follow logs at the moment. Load the page again soon."
+        }
+        _ => "The log cannot be followed at the moment.",
+    };
+    // As above.
+    let _ = events.send(Event::default().event("down").data(sentence)).await;
+    Outcome::Ended
 }
 
 type Out = (Option<Event>, Receiver<Event>);

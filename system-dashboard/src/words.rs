@@ -110,7 +110,8 @@ pub(crate) fn percent(part: f64, whole: f64) -> String {
     if whole <= 0.0 || !whole.is_finite() {
         return "–".to_owned();
     }
-    let share = part / whole * 100.0;
+    // The sum of nothing is -0.
+    let share = part / whole * 100.0 + 0.0;
     if share > 0.0 && share < 0.1 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") }
 }
 
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!([0.0, 1536.0, 200.0 * 1024.0, -1.0].map(bytes), ["0 B", "1.5 KiB", "200 KiB", "–"]);
         assert_eq!([0.0001, 0.25, 2.0, f64::INFINITY].map(latency), ["< 1 ms", "250 ms", "2.0 s", "–"]);
         assert_eq!([(1.0, 0.0), (1.0, 2.0), (1.0, 1e6)].map(|(a, b)| percent(a, b)), ["–", "50.0 %", "< 0.1 %"]);
+        assert_eq!(percent(-0.0, 1.0), "0.0 %");
         assert_eq!([999, 2500, 185_000, 7_260_000].map(took), ["999 ms", "2.5 s", "3 min 5 s", "2 h 1 min"]);
         assert_eq!([1000, 60_000, 7_200_000].map(ago), ["just now", "1 minute ago", "2 hours ago"]);
     }

@@ -1,17 +1,17 @@
 //! What people change: replicas, a new deployment of the same, the end of a function. Each is for members, by a form of ours,
 //! and in the audit trail.
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, FromRequest, FromRequestParts as _, Request};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::LOCATION;
-use http::{HeaderMap, StatusCode};
 use sdk::audit::{AuditEvent, Auditor};
 use sdk::gateway::{FunctionDeployment, FunctionStatus, GatewayError};
 use sdk::labels;
 use serde::Deserialize;
 
 use super::standing::short_name;
+use crate::address::{Nothing, Visit};
 use crate::app::App;
 use crate::ask;
 use crate::refusal::Refusal;
@@ -34,45 +34,29 @@ pub(crate) struct Sent {
     confirm: String,
 }
 
-type Posted = Result<Form<Sent>, FormRejection>;
-type Name = Path<(String, String)>;
-
-pub(crate) async fn scale(
-    State(app): State<App>,
+/// A change that was asked for by a form of ours, by who may change the function.
+pub(crate) struct Order {
+    app: App,
     place: Place,
-    Path((_, name)): Name,
-    headers: HeaderMap,
-    form: Posted,
-) -> Result<Response, Refusal> {
-    let (place, function, sent) = admitted(&app, place, &name, &headers, form).await?;
-    let replicas = sent.replicas.filter(|replicas| *replicas <= MAX_REPLICAS);
+    /// The function's name in the address.
+    name: String,
+    function: FunctionStatus,
+    sent: Sent,
+}
+
+pub(crate) async fn scale(order: Order) -> Result<Response, Refusal> {
+    let replicas = order.sent.replicas.filter(|replicas| *replicas <= MAX_REPLICAS);
     let replicas = replicas.ok_or(Refusal::Bad("A function has 0 to 20 replicas."))?;
-    app.gateway.scale(&function.name, replicas).await.map_err(|error| down(&place, &error))?;
-    audit(&app, &place, &function, format!("{} was scaled to {replicas} by hand", function.name)).await;
-    Ok(see(&format!("/dashboard/{}/{name}?done=scaled", place.owner)))
+    let done = order.app.gateway.scale(&order.function.name, replicas).await;
+    order.done(done, &format!("was scaled to {replicas} by hand"), "scaled").await
 }
 
-pub(crate) async fn redeploy(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Name,
-    headers: HeaderMap,
-    form: Posted,
-) -> Result<Response, Refusal> {
-    let (place, function, _) = admitted(&app, place, &name, &headers, form).await?;
-    app.gateway.deploy(&same(&function)).await.map_err(|error| down(&place, &error))?;
-    audit(&app, &place, &function, format!("{} was deployed again by hand", function.name)).await;
-    Ok(see(&format!("/dashboard/{}/{name}?done=redeployed", place.owner)))
+pub(crate) async fn redeploy(order: Order) -> Result<Response, Refusal> {
+    let done = order.app.gateway.deploy(&same(&order.function)).await;
+    order.done(done, "was deployed again by hand", "redeployed").await
 }
 
-pub(crate) async fn delete(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Name,
-    headers: HeaderMap,
-    form: Posted,
-) -> Result<Response, Refusal> {
-    let (place, function, sent) = admitted(&app, place, &name, &headers, form).await?;
+pub(crate) async fn delete(Order { app, place, function, sent, .. }: Order) -> Result<Response, Refusal> {
     if sent.confirm.trim() != short_name(&function.name, place.owner.as_str()) {
         return Err(Refusal::Bad("To delete a function, type its name. Nothing is deleted."));
     }
@@ -81,21 +65,31 @@ pub(crate) async fn delete(
     Ok(see(&format!("/dashboard/{}?done=deleted", place.owner)))
 }
 
-/// The owner's function, for who may change it and means to.
-async fn admitted(
-    app: &App,
-    place: Place,
-    name: &str,
-    headers: &HeaderMap,
-    form: Posted,
-) -> Result<(Place, FunctionStatus, Sent), Refusal> {
-    let place = place.acting()?;
-    let Form(sent) = form.map_err(|_| Refusal::Bad("The form is not understood."))?;
-    if !app.forms.is_ours(&place.visitor.who, &sent.token, headers) {
-        return Err(Refusal::Form);
+impl FromRequest<App> for Order {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let (mut head, body) = request.into_parts();
+        let Visit { app, place, name, .. } = Visit::<Nothing>::from_request_parts(&mut head, app).await?;
+        let (place, headers) = (place.acting()?, head.headers.clone());
+        let form = Form::<Sent>::from_request(Request::from_parts(head, body), &app).await;
+        let Form(sent) = form.map_err(|_| Refusal::Bad("The form is not understood."))?;
+        if !app.forms.is_ours(&place.visitor.who, &sent.token, &headers) {
+            return Err(Refusal::Form);
+        }
+        let found = ask::function(&app, &place, &name).await.map_err(|down| Refusal::Down(down.0))?;
+        Ok(Self { function: found.ok_or(Refusal::NotFound)?, app, place, name, sent })
     }
-    let found = ask::function(app, &place, name).await.map_err(|down| Refusal::Down(down.0))?;
-    Ok((place, found.ok_or(Refusal::NotFound)?, sent))
+}
+
+impl Order {
+    /// Tells the audit trail what was done, and the browser where to look.
+    async fn done<T>(self, outcome: Result<T, GatewayError>, what: &str, word: &str) -> Result<Response, Refusal> {
+        let Self { app, place, name, function, .. } = self;
+        outcome.map_err(|error| down(&place, &error))?;
+        audit(&app, &place, &function, format!("{} {what}", function.name)).await;
+        Ok(see(&format!("/dashboard/{}/{name}?done={word}", place.owner)))
+    }
 }
 
 fn same(function: &FunctionStatus) -> FunctionDeployment {

@@ -1,7 +1,7 @@
 //! The audit trail: who did what at an owner's, and when.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use sdk::audit::{AuditAnswer, AuditEvent, AuditMark, AuditRequest};
 use sdk::id::{CommitSha, FunctionName, Owner, RepoName};
@@ -9,6 +9,7 @@ use sdk::secrets::SECRETS_FUNCTION;
 use serde::Deserialize;
 
 use super::push::cut;
+use crate::address::Query;
 use crate::app::App;
 use crate::ask;
 use crate::page::{self, Shell};

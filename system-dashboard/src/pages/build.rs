@@ -5,9 +5,9 @@
 
 mod lines;
 mod live;
+mod steps;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use sdk::history::{HistoryRequest, PushRecord};
 use sdk::id::{CommitSha, FunctionName, RepoName, RepoPath};
@@ -19,9 +19,11 @@ use serde::Deserialize;
 pub(crate) use self::live::live;
 
 use self::lines::{Line, Shown};
+use self::steps::Steps;
 use super::push::{self, Built, Push};
+use crate::address::Visit;
 use crate::app::App;
-use crate::ask;
+use crate::ask::{self, Answer, Down};
 use crate::build_log::{self, PAGE};
 use crate::page::{self, Shell};
 use crate::refusal::Refusal;
@@ -47,6 +49,8 @@ pub(crate) struct Asked {
 pub(super) struct Build {
     key: LogKey,
     record: Option<PushRecord>,
+    /// Set where nobody says whether there is a record.
+    unknown: Option<Down>,
 }
 
 #[derive(Template)]
@@ -59,6 +63,9 @@ struct Page {
     push: Option<Push>,
     built: Option<Built>,
     failure: Option<Failure>,
+    /// With the address of its first line.
+    steps: Vec<(steps::Shown, String)>,
+    steps_left_out: usize,
     lines: Vec<Line>,
     earlier: Option<u64>,
     later: Option<u64>,
@@ -68,6 +75,8 @@ struct Page {
     q: String,
     found: usize,
     down: Option<String>,
+    /// What of the history, where that cannot be shown.
+    unknown: Option<String>,
     has_log: bool,
 }
 
@@ -77,18 +86,14 @@ struct Failure {
     line: Option<(String, String)>,
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Refusal> {
-    let Build { key, record } = admit(&app, &place, &name, &asked).await?;
+pub(crate) async fn show(Visit { app, place, name, asked }: Visit<Asked>) -> Result<Response, Refusal> {
+    let Build { key, record, unknown } = admit(&app, &place, &name, &asked).await?;
     let answer = build_log::read(&app, &place.visitor, &key, asked.from).await;
     let down = answer.as_ref().err().map(ToString::to_string);
     let part = answer.ok().flatten();
     let has_log = part.is_some();
-    let part = part.unwrap_or_default();
+    let shown = |part| if asked.from.is_none() { lines::newest(part) } else { part };
+    let part = part.map(shown).unwrap_or_default();
     let q: String = asked.q.trim().chars().take(MAX_SEARCH).collect();
     let Shown { mut lines, end } = lines::of(&part, &page_address(&place, &key));
     let (state, sentence) = progress(record.as_ref(), &key);
@@ -97,6 +102,12 @@ pub(crate) async fn show(
     // What nobody knows of does not go on.
     let is_over = part.is_whole || state.map_or(!has_log, Progress::is_final);
     let at_end = end >= part.length;
+    let steps = Steps::of(&part, end);
+    let address = |at: u64| match lines.iter().find(|line| line.at == at) {
+        Some(line) => line.address.clone(),
+        None => format!("{}&from={at}#b{at}", page_address(&place, &key)),
+    };
+    let shown = steps.shown(!is_over && at_end);
     let push = record.as_ref().map(|record| push::shown(&place, record));
     Ok(page::good(&Page {
         shell: Shell::about(&place, &name, &format!("Build of {name}"), "builds"),
@@ -107,6 +118,8 @@ pub(crate) async fn show(
         later: (!at_end).then_some(end),
         size: words::bytes(part.length as f64),
         live: (!is_over && at_end && q.is_empty() && down.is_none()).then_some(end),
+        steps: shown.into_iter().map(|step| (step.clone(), address(step.at))).collect(),
+        steps_left_out: steps.left_out,
         lines,
         repo: key.repo.to_string(),
         sha: key.sha.to_string(),
@@ -114,6 +127,7 @@ pub(crate) async fn show(
         q,
         found,
         down,
+        unknown: unknown.map(|down| down.to_string()),
         has_log,
     }))
 }
@@ -124,16 +138,28 @@ async fn admit(app: &App, place: &Place, name: &str, asked: &Asked) -> Result<Bu
     let sha: CommitSha = asked.sha.parse().map_err(|_| Refusal::NotFound)?;
     let function: FunctionName = name.parse().map_err(|_| Refusal::NotFound)?;
     let key = LogKey { owner: path.owner, repo: path.repo, sha, function };
-    let request =
-        HistoryRequest { repo: Some(key.repo.clone()), sha: Some(key.sha.clone()), ..ask::all_pushes(place, 10) };
-    let records = ask::history(app, place, request).await;
-    let is_down = records.is_err();
-    let ours = |record: &PushRecord| record.owner == key.owner && record.repo == key.repo && record.sha == key.sha;
-    let record = records.unwrap_or_default().into_iter().find(ours);
+    let (record, unknown) = match record_of(app, place, &key).await {
+        Ok(record) => (record, None),
+        Err(down) => (None, Some(down)),
+    };
     if record.is_some() || is_deployed(app, place, &key).await? {
-        return Ok(Build { key, record });
+        return Ok(Build { key, record, unknown });
     }
-    Err(if is_down { Refusal::Down("The history") } else { Refusal::NotFound })
+    Err(unknown.map_or(Refusal::NotFound, |down| Refusal::Down(down.0)))
+}
+
+/// What is remembered of the push.
+async fn record_of(app: &App, place: &Place, key: &LogKey) -> Answer<Option<PushRecord>> {
+    let (repo, sha) = (Some(key.repo.clone()), Some(key.sha.clone()));
+    let records = ask::history(app, place, HistoryRequest { repo, sha, ..ask::all_pushes(place, 10) }).await?;
+    let ours = |record: &PushRecord| record.owner == key.owner && record.repo == key.repo && record.sha == key.sha;
+    Ok(records.into_iter().find(ours))
+}
+
+/// Whether a build is still to come to its end, as far as anybody knows.
+async fn is_awaited(app: &App, place: &Place, key: &LogKey) -> bool {
+    let record = record_of(app, place, key).await;
+    record.map_or(true, |record| progress(record.as_ref(), key).0.is_some_and(|state| !state.is_final()))
 }
 
 /// Whether the owner's function is one from this very commit.

@@ -1,13 +1,14 @@
 //! What became of an owner's pushes.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use sdk::history::HistoryRequest;
 use sdk::id::RepoName;
 use serde::Deserialize;
 
 use super::push::{self, Push};
+use crate::address::Query;
 use crate::app::App;
 use crate::ask;
 use crate::page::{self, Shell};

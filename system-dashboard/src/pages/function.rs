@@ -1,20 +1,20 @@
 //! One function: how it does, what it is, and what was done to it.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use sdk::access::Access;
 use sdk::gateway::FunctionStatus;
 use sdk::history::{HistoryRequest, PushRecord};
 use sdk::labels;
-use sdk::metrics::{Figures, MetricsAnswer, Source, Window};
+use sdk::metrics::{Figures, MetricsAnswer, Point, Source, Window};
 use serde::Deserialize;
 
 use super::push::{self, Push};
 use super::standing::{self, Origin, Standing};
+use crate::address::Visit;
 use crate::app::App;
 use crate::ask::{self, Answer};
-use crate::chart::{self, Chart, Series};
+use crate::chart::{self, Axis, Chart, Series};
 use crate::page::{self, Shell};
 use crate::refusal::Refusal;
 use crate::visitor::Place;
@@ -24,6 +24,13 @@ const POINTS: usize = 60;
 const RECENT: usize = 8;
 /// So many pushes of the repository are looked through for those of the function.
 const LOOKED_AT: usize = 40;
+
+/// Longer names and values are cut, in characters.
+const MAX_TEXT: usize = 500;
+/// More of one kind are not listed.
+const MAX_LISTED: usize = 200;
+/// So many lines of a replica that fails.
+const MAX_LOG: usize = 50;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Asked {
@@ -42,8 +49,11 @@ struct Page {
     standing: Standing,
     origin: Origin,
     replicas: String,
+    badge: Option<Badge>,
     troubles: Vec<Trouble>,
     windows: Vec<(&'static str, bool)>,
+    /// What the graphs begin with.
+    begin: &'static str,
     totals: Option<Totals>,
     traffic: Option<Bars>,
     charts: Vec<Chart>,
@@ -56,6 +66,13 @@ struct Page {
     wanted: u64,
     token: String,
     done: Option<&'static str>,
+}
+
+struct Badge {
+    /// At this host.
+    path: String,
+    /// To be put into a page elsewhere; not known where our own address is not.
+    markdown: Option<String>,
 }
 
 struct Trouble {
@@ -80,12 +97,7 @@ struct Bars {
     summary: String,
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Refusal> {
+pub(crate) async fn show(Visit { app, place, name, asked }: Visit<Asked>) -> Result<Response, Refusal> {
     let found = ask::function(&app, &place, &name).await.map_err(|down| Refusal::Down(down.0))?;
     let function = found.ok_or(Refusal::NotFound)?;
     let service = function.name.parse().map_err(|_| Refusal::NotFound)?;
@@ -105,20 +117,24 @@ fn about(app: &App, place: &Place, function: &FunctionStatus, asked: &Asked, met
     let name = standing::short_name(&function.name, place.owner.as_str()).to_owned();
     let figures = metrics.and_then(|answer| answer.functions.get(&function.name));
     let windows = [Window::Hour, Window::Day, Window::Week];
+    let seconds = asked.window.seconds();
+    let axis = metrics.map(|answer| Axis { until: answer.until, seconds, slots: POINTS });
     Page {
         shell: Shell::about(place, &name, &name, "overview"),
         url: app.public_url(place.owner.as_str(), &name),
         standing: standing::of(function),
         origin: standing::origin(function),
         replicas: format!("{} of {} ready", function.available_replicas, function.replicas),
+        badge: badge(app, place, function, &name),
         troubles: troubles(function),
+        begin: begin(asked.window),
         windows: windows.into_iter().map(|window| (window.as_str(), window == asked.window)).collect(),
         totals: metrics.zip(figures).map(|(answer, figures)| totals(answer, figures)),
-        traffic: figures.and_then(traffic),
-        charts: figures.map(charts).unwrap_or_default(),
+        traffic: axis.zip(figures).and_then(|(axis, figures)| traffic(axis, figures)),
+        charts: axis.zip(figures).map(|(axis, figures)| charts(axis, figures)).unwrap_or_default(),
         settings: settings(function),
-        environment: function.env_vars.keys().cloned().collect(),
-        secrets: function.secrets.clone(),
+        environment: function.env_vars.keys().take(MAX_LISTED).map(|name| push::cut(name, MAX_TEXT)).collect(),
+        secrets: function.secrets.iter().take(MAX_LISTED).map(|name| push::cut(name, MAX_TEXT)).collect(),
         recent: Vec::new(),
         down: Vec::new(),
         may_act: place.may_act(),
@@ -127,6 +143,13 @@ fn about(app: &App, place: &Place, function: &FunctionStatus, asked: &Asked, met
         done: asked.done.as_deref().and_then(done),
         name,
     }
+}
+
+fn badge(app: &App, place: &Place, function: &FunctionStatus, name: &str) -> Option<Badge> {
+    let path = app.badges.path(function)?;
+    let both = app.system_url().zip(app.public_url(place.owner.as_str(), name));
+    let markdown = both.map(|(system, link)| format!("[![{name}]({system}{path})]({link})"));
+    Some(Badge { path, markdown })
 }
 
 fn done(what: &str) -> Option<&'static str> {
@@ -152,11 +175,11 @@ async fn pushes_of(app: &App, place: &Place, function: &FunctionStatus) -> Answe
 fn troubles(function: &FunctionStatus) -> Vec<Trouble> {
     let plain = |line: &String| crate::ansi::plain(&crate::ansi::spans(line.as_bytes(), &mut Default::default()));
     let trouble = |condition: &sdk::gateway::Condition| Trouble {
-        instance: condition.instance.clone(),
-        message: condition.message.clone(),
-        log: condition.log.iter().map(plain).collect::<Vec<_>>().join("\n"),
+        instance: push::cut(&condition.instance, MAX_TEXT),
+        message: push::cut(&condition.message, MAX_TEXT),
+        log: condition.log.iter().take(MAX_LOG).map(plain).collect::<Vec<_>>().join("\n"),
     };
-    function.conditions.iter().map(trouble).collect()
+    function.conditions.iter().take(MAX_LISTED).map(trouble).collect()
 }
 
 fn totals(answer: &MetricsAnswer, figures: &Figures) -> Totals {
@@ -178,39 +201,41 @@ fn totals(answer: &MetricsAnswer, figures: &Figures) -> Totals {
     }
 }
 
-fn traffic(figures: &Figures) -> Option<Bars> {
+fn begin(window: Window) -> &'static str {
+    match window {
+        Window::Hour => "1 hour ago",
+        Window::Day => "24 hours ago",
+        Window::Week => "7 days ago",
+    }
+}
+
+fn traffic(axis: Axis, figures: &Figures) -> Option<Bars> {
     let (good, bad) = (figures.success(), figures.failure());
     if good + bad <= 0.0 || figures.series.is_empty() {
         return None;
     }
-    let success: Vec<_> = figures.series.iter().map(|point| point.success).collect();
-    let failure: Vec<_> = figures.series.iter().map(|point| point.failure).collect();
-    let (success, failure) = chart::bars(&success, &failure, chart::WIDTH, chart::HEIGHT);
+    let (success, failure) = chart::bars(axis, &chart::calls(&figures.series), chart::WIDTH, chart::HEIGHT);
     let summary = format!("Calls over time: {} went well, {} failed.", words::count(good), words::count(bad));
     Some(Bars { success, failure, summary })
 }
 
-fn charts(figures: &Figures) -> Vec<Chart> {
-    let points = &figures.series;
-    let latency = |name, class, pick: fn(sdk::metrics::Latency) -> f64| Series {
-        name,
-        class,
-        values: points.iter().map(|point| point.latency.map(pick)).collect(),
+fn charts(axis: Axis, figures: &Figures) -> Vec<Chart> {
+    let values = |pick: &dyn Fn(&Point) -> Option<f64>| figures.series.iter().map(|p| (p.at, pick(p))).collect();
+    let latency = |name, class, pick: fn(sdk::metrics::Latency) -> f64| {
+        let values = values(&|point| point.latency.map(pick));
+        Series { name, class, values }
     };
     let latencies = [
         latency("p50", "line-a", |latency| latency.p50),
         latency("p95", "line-b", |latency| latency.p95),
         latency("p99", "line-c", |latency| latency.p99),
     ];
-    let one = |name, values: Vec<Option<f64>>| [Series { name, class: "line-a", values }];
-    let memory = one("in use", points.iter().map(|point| point.memory).collect());
-    let cpu = one("in use", points.iter().map(|point| point.cpu).collect());
-    let replicas = one("ready", points.iter().map(|point| point.replicas).collect());
+    let one = |name, pick: fn(&Point) -> Option<f64>| [Series { name, class: "line-a", values: values(&pick) }];
     let all = [
-        chart::lines("Latency", &latencies, words::latency),
-        chart::lines("Memory", &memory, words::bytes),
-        chart::lines("Processors", &cpu, words::processors),
-        chart::lines("Replicas", &replicas, words::count),
+        chart::lines("Latency", axis, &latencies, words::latency),
+        chart::lines("Memory", axis, &one("in use", |point| point.memory), words::bytes),
+        chart::lines("Processors", axis, &one("in use", |point| point.cpu), words::processors),
+        chart::lines("Replicas", axis, &one("ready", |point| point.replicas), words::count),
     ];
     all.into_iter().flatten().collect()
 }
@@ -242,5 +267,6 @@ fn settings(function: &FunctionStatus) -> Vec<(&'static str, String)> {
         ("Domains", annotation(labels::DOMAINS)),
         ("Root file system", if function.read_only_root_filesystem { "read-only" } else { "writable" }.to_owned()),
     ];
-    settings.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    let settings = settings.into_iter().filter(|(_, value)| !value.is_empty());
+    settings.map(|(name, value)| (name, push::cut(&value, MAX_TEXT))).collect()
 }

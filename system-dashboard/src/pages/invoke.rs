@@ -13,6 +13,7 @@ use sdk::call::CALL_ID_HEADER;
 use sdk::gateway::FunctionStatus;
 use sdk::labels;
 use serde::Deserialize;
+use url::Url;
 
 use super::actions::audit;
 use crate::app::App;
@@ -36,6 +37,8 @@ pub(crate) struct Sent {
     #[serde(default)]
     method: String,
     #[serde(default)]
+    path: String,
+    #[serde(default)]
     kind: String,
     #[serde(default)]
     body: String,
@@ -49,6 +52,7 @@ struct Page {
     token: String,
     methods: Vec<(&'static str, bool)>,
     kinds: Vec<(&'static str, bool)>,
+    path: String,
     body: String,
     answer: Option<Answered>,
 }
@@ -106,6 +110,7 @@ fn form(app: &App, place: &Place, function: String, sent: Sent, answer: Option<A
         token: app.forms.token(&place.visitor.who),
         methods: METHODS.into_iter().map(|method| (method, method == sent.method)).collect(),
         kinds: KINDS.into_iter().map(|kind| (kind, kind == sent.kind)).collect(),
+        path: if sent.path.is_empty() { "/".to_owned() } else { sent.path },
         body: sent.body,
         function,
         answer,
@@ -116,23 +121,38 @@ async fn invoke(app: &App, place: &Place, service: &str, sent: &Sent) -> Answere
     let began = Instant::now();
     let method = METHODS.into_iter().find(|method| *method == sent.method).unwrap_or(METHODS[0]);
     let kind = KINDS.into_iter().find(|kind| *kind == sent.kind).unwrap_or(KINDS[0]);
+    let Some(url) = target(app, service, sent.path.trim()) else {
+        return Answered::none("Not sent", "A path begins with / and does not lead out of the function.", began);
+    };
     let request = app
         .http
-        .request(method.parse().unwrap_or(Method::POST), app.at_gateway(&format!("function/{service}")))
+        .request(method.parse().unwrap_or(Method::POST), url)
         .header(CONTENT_TYPE, HeaderValue::from_static(kind))
         .header(CALL_ID_HEADER, place.visitor.call.child().to_string())
         .timeout(PATIENCE);
     let request = if method == "GET" { request } else { request.body(sent.body.clone()) };
     match request.send().await {
         Ok(response) => answered(response, began).await,
-        Err(_) => Answered {
-            status: "No answer".to_owned(),
-            mark: "bad",
-            took: took(began),
-            kind: String::new(),
-            text: String::new(),
-            is_cut: false,
-        },
+        Err(_) => Answered::none("No answer", "", began),
+    }
+}
+
+/// Where the call goes: to this function, whatever the path says. `None` if it would not.
+fn target(app: &App, service: &str, path: &str) -> Option<Url> {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let is_path = path.is_empty() || path.starts_with('/');
+    let mut url = app.at_gateway(&format!("function/{service}{path}"));
+    url.set_query(query);
+    // Dots are resolved by now, also encoded ones.
+    let function = app.at_gateway(&format!("function/{service}")).path().to_owned();
+    let rest = url.path().strip_prefix(&function)?;
+    (is_path && (rest.is_empty() || rest.starts_with('/'))).then_some(url)
+}
+
+impl Answered {
+    fn none(status: &str, text: &str, began: Instant) -> Self {
+        let (status, text) = (status.to_owned(), text.to_owned());
+        Self { status, mark: "bad", took: took(began), kind: String::new(), text, is_cut: false }
     }
 }
 

@@ -3,13 +3,13 @@
 mod live;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use sdk::function_log::{FunctionLogRequest, Line, MAX_GREP_BYTES};
 use serde::Deserialize;
 
 pub(crate) use self::live::live;
 
+use crate::address::Visit;
 use crate::ansi::{self, Look, Span};
 use crate::app::App;
 use crate::ask;
@@ -20,6 +20,10 @@ use crate::words::{self, Moment};
 
 /// A page shows at most so many lines, the newest.
 const LINES: usize = 500;
+/// And so many bytes of them: with each character escaped, that is still a page.
+const MAX_TEXT: usize = 1024 * 1024;
+/// Replicas with longer names cannot be chosen, in bytes.
+const MAX_NAME: usize = 64;
 /// Time spans to choose from, in minutes.
 const RANGES: [(&str, &str, u64); 6] = [
     ("15m", "15 minutes", 15),
@@ -40,6 +44,8 @@ pub(crate) struct Asked {
     instance: String,
     /// In milliseconds since 1970: the page before.
     until: Option<u64>,
+    /// Where a live log goes on that was not broken off.
+    since: Option<u64>,
 }
 
 #[derive(Template)]
@@ -67,19 +73,14 @@ struct Shown {
     spans: Vec<Span>,
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Refusal> {
+pub(crate) async fn show(Visit { app, place, name, asked }: Visit<Asked>) -> Result<Response, Refusal> {
     let request = request(&app, &place, &name, &asked).await?;
     let answer = ask::lines(&app, &place, &request).await;
     let down = answer.as_ref().err().map(ToString::to_string);
-    let lines = answer.unwrap_or_default();
+    let (lines, is_cut) = newest(answer.unwrap_or_default());
     let (range, ..) = range(&asked.range);
     let mut instances: Vec<_> =
-        lines.iter().map(|line| line.instance.clone()).filter(|name| !name.is_empty()).collect();
+        lines.iter().map(|line| line.instance.clone()).filter(|name| (1..=MAX_NAME).contains(&name.len())).collect();
     instances.sort();
     instances.dedup();
     Ok(page::good(&Page {
@@ -90,13 +91,25 @@ pub(crate) async fn show(
         instance_query: words::query(request.instance.as_deref().unwrap_or_default()),
         instance: request.instance.unwrap_or_default(),
         instances,
-        older: (lines.len() >= LINES).then(|| lines.first().map(|line| line.at)).flatten(),
+        older: (is_cut || lines.len() >= LINES).then(|| lines.first().map(|line| line.at)).flatten(),
         live: asked.until.is_none() && down.is_none(),
-        since: lines.last().map_or_else(words::now, |line| line.at + 1),
+        since: lines.last().map_or_else(words::now, |line| line.at.saturating_add(1)),
         lines: lines.iter().map(shown).collect(),
         function: name,
         down,
     }))
+}
+
+/// The newest lines that a page has room for, and whether those are not all.
+fn newest(mut lines: Vec<Line>) -> (Vec<Line>, bool) {
+    let weight = |line: &Line| line.text.len().min(ansi::MAX_LINE) + line.instance.len();
+    let sums = lines.iter().rev().scan(0, |sum, line| {
+        *sum += weight(line);
+        Some(*sum)
+    });
+    let room = sums.take(LINES).take_while(|sum| *sum <= MAX_TEXT).count();
+    let first = lines.len() - room;
+    (lines.split_off(first), first > 0)
 }
 
 /// What is asked, once the function is known to be the owner's.
@@ -130,5 +143,5 @@ fn shown(line: &Line) -> Shown {
 /// The end of a replica's name, which tells replicas apart.
 fn short_instance(instance: &str) -> String {
     let count = instance.chars().count();
-    instance.chars().skip(count.saturating_sub(12)).collect()
+    instance.chars().skip(count.saturating_sub(12)).filter(|c| !ansi::is_unseen(*c)).collect()
 }

@@ -1,9 +1,7 @@
 //! An owner's functions.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use sdk::gateway::FunctionStatus;
 use sdk::id::ServiceName;
@@ -12,9 +10,10 @@ use serde::Deserialize;
 
 use super::push::{self, Push};
 use super::standing::{self, Origin, Standing};
+use crate::address::Query;
 use crate::app::App;
 use crate::ask;
-use crate::chart;
+use crate::chart::{self, Axis};
 use crate::page::{self, Shell};
 use crate::visitor::Place;
 use crate::words;
@@ -61,6 +60,8 @@ struct Page {
     recent: Vec<Push>,
     down: Vec<String>,
     has_listing: bool,
+    /// The platform's own git host, if it has one.
+    git_host: Option<String>,
     done: Option<&'static str>,
 }
 
@@ -113,7 +114,8 @@ pub(crate) async fn show(State(app): State<App>, place: Place, Query(asked): Que
     let pager = Pager::of(asked.page.unwrap_or(1), total, asked.sort);
     let visible: Vec<_> = functions.into_iter().skip((pager.page - 1) * PER_PAGE).take(PER_PAGE).collect();
     let figures = figures(&app, &place, &visible, &mut down).await;
-    let rows = visible.iter().map(|function| row(&app, &place, function, figures.get(&function.name))).collect();
+    let small = |name| figures.as_ref().and_then(|answer| Some(small(answer.until, answer.functions.get(name)?)));
+    let rows = visible.iter().map(|function| row(&app, &place, function, small(&function.name))).collect();
     let recent = recent.unwrap_or_default();
     page::good(&Page {
         shell: Shell::at(&place, place.owner.as_str(), "functions"),
@@ -127,6 +129,7 @@ pub(crate) async fn show(State(app): State<App>, place: Place, Query(asked): Que
         recent: recent.iter().map(|record| push::shown(&place, record)).collect(),
         down,
         has_listing,
+        git_host: app.git_host_url.clone(),
         done: asked.done.filter(|done| done == "deleted").map(|_| "The function is deleted."),
     })
 }
@@ -136,18 +139,13 @@ async fn figures(
     place: &Place,
     visible: &[FunctionStatus],
     down: &mut Vec<String>,
-) -> BTreeMap<String, Figures> {
+) -> Option<MetricsAnswer> {
     let names: Vec<ServiceName> = visible.iter().filter_map(|function| function.name.parse().ok()).collect();
     if names.is_empty() {
-        return BTreeMap::new();
+        return None;
     }
-    match ask::metrics(app, place, names, Window::Day, POINTS).await {
-        Ok(MetricsAnswer { functions, .. }) => functions,
-        Err(error) => {
-            down.push(error.to_string());
-            BTreeMap::new()
-        }
-    }
+    let answer = ask::metrics(app, place, names, Window::Day, POINTS).await;
+    answer.map_err(|error| down.push(error.to_string())).ok()
 }
 
 fn sort(functions: &mut [FunctionStatus], by: Sort) {
@@ -159,23 +157,22 @@ fn sort(functions: &mut [FunctionStatus], by: Sort) {
     }
 }
 
-fn row(app: &App, place: &Place, function: &FunctionStatus, figures: Option<&Figures>) -> Row {
+fn row(app: &App, place: &Place, function: &FunctionStatus, figures: Option<Small>) -> Row {
     let name = standing::short_name(&function.name, place.owner.as_str()).to_owned();
     Row {
         url: app.public_url(place.owner.as_str(), &name),
         standing: standing::of(function),
         replicas: format!("{}/{}", function.available_replicas, function.replicas),
         origin: standing::origin(function),
-        figures: figures.map(small),
+        figures,
         name,
     }
 }
 
-fn small(figures: &Figures) -> Small {
-    let success: Vec<_> = figures.series.iter().map(|point| point.success).collect();
-    let failure: Vec<_> = figures.series.iter().map(|point| point.failure).collect();
+fn small(until: u64, figures: &Figures) -> Small {
     let (good, bad) = (figures.success(), figures.failure());
-    let (success, failure) = chart::bars(&success, &failure, 120.0, 28.0);
+    let axis = Axis { until, seconds: Window::Day.seconds(), slots: POINTS };
+    let (success, failure) = chart::bars(axis, &chart::calls(&figures.series), 120.0, 28.0);
     Small {
         calls: words::count(good + bad),
         errors: words::percent(bad, good + bad),

@@ -5,6 +5,9 @@ use sdk::history::{FunctionRecord, PushRecord};
 use crate::visitor::Place;
 use crate::words::{self, Moment};
 
+/// More functions of one push are only counted.
+const MAX_FUNCTIONS: usize = 100;
+
 /// A push and its functions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Push {
@@ -24,6 +27,8 @@ pub(crate) struct Push {
     /// A sentence.
     pub(crate) description: String,
     pub(crate) functions: Vec<Built>,
+    /// So many functions more than those.
+    pub(crate) more: usize,
     pub(crate) removed: Vec<String>,
 }
 
@@ -58,7 +63,8 @@ pub(crate) fn shown(place: &Place, record: &PushRecord) -> Push {
         began: words::moment(record.began),
         took: record.ended.map(|end| words::took(end.saturating_sub(record.began))).unwrap_or_default(),
         description: record.description.clone(),
-        functions: record.functions.iter().map(|function| built(place, record, function)).collect(),
+        more: record.functions.len().saturating_sub(MAX_FUNCTIONS),
+        functions: record.functions.iter().take(MAX_FUNCTIONS).map(|function| built(place, record, function)).collect(),
         removed: record.removed.iter().map(ToString::to_string).collect(),
     }
 }

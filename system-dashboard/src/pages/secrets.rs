@@ -20,6 +20,7 @@ struct Page {
     shell: Shell,
     secrets: Vec<Row>,
     certificate: Option<Certificate>,
+    pem: Option<String>,
     old: usize,
     down: Option<String>,
     may_see: bool,
@@ -46,13 +47,13 @@ struct Row {
 pub(crate) async fn show(State(app): State<App>, place: Place) -> Response {
     let shell = Shell::at(&place, "Secrets", "secrets");
     let may_see = place.may_act();
-    let answer = ask::secrets(&app, &place.visitor).await;
+    let (answer, pem) = tokio::join!(ask::secrets(&app, &place.visitor), ask::certificate(&app));
     let down = answer.as_ref().err().map(ToString::to_string);
     let report = answer.ok();
     let secrets = report.as_ref().filter(|_| may_see).map(|report| rows(&place, report)).unwrap_or_default();
     let old = secrets.iter().filter(|row| row.is_old).count();
     let certificate = report.map(|report| certificate(&report.certificate));
-    page::good(&Page { shell, secrets, certificate, old, down, may_see, system: app.system_url() })
+    page::good(&Page { shell, secrets, certificate, pem, old, down, may_see, system: app.system_url() })
 }
 
 fn rows(place: &Place, report: &Report) -> Vec<Row> {

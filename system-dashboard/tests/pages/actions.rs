@@ -109,6 +109,23 @@ async fn a_call_shows_the_answer_as_text() {
 }
 
 #[tokio::test]
+async fn a_call_goes_to_no_other_place_whatever_its_path() {
+    let dashboard = Dashboard::start().await;
+    let token = dashboard.token("/alice/cart/invoke").await;
+    dashboard.fake.answer_with("alice-cart", |_| (StatusCode::IM_A_TEAPOT, String::new()));
+    let call = async |path: &str| {
+        let path = url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
+        dashboard.post(&alice(), "/alice/cart/invoke", &format!("token={token}&path={path}")).await.text
+    };
+    for good in ["", "/", "/?a=b", "?a=b"] {
+        assert!(call(good).await.contains("418"), "{good}");
+    }
+    for bad in ["/..", "/../alice-mail", "/../../system/functions", "/%2e%2e/%2E%2e/system/functions", "-x", "\\..\\x", "/a/../.."] {
+        assert!(call(bad).await.contains("does not lead out of the function"), "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_that_refuses_is_told_of() {
     let dashboard = Dashboard::start().await;
     let token = dashboard.token("/alice/cart").await;

@@ -3,8 +3,14 @@
 
 mod actions;
 mod audit;
+mod badge;
 mod build;
+mod down;
+mod hostile;
 mod logs;
+mod operator;
 mod seeing;
 mod setup;
+mod streams;
 mod tenancy;
+mod weaknesses;

@@ -91,6 +91,13 @@ impl Dashboard {
         dashboard
     }
 
+    /// The same dashboard at another gateway.
+    pub(crate) fn at(&self, gateway: &str) -> Router {
+        let vars = [("gateway_url", gateway), ("gateway_pretty_url", "https://user.example.com/function")];
+        let env = sdk::Env::from_map(vars, self.fake.secrets(&[]));
+        system_dashboard::router(&env).expect("the dashboard is configured")
+    }
+
     pub(crate) fn put(&self, name: &str, owner: u64) {
         self.fake.put_function(function(name, owner));
         self.lists();
@@ -122,12 +129,17 @@ impl Dashboard {
         self.fake.answer_with(function, |_| (StatusCode::BAD_GATEWAY, "secret cause".to_owned()));
     }
 
-    /// Lets pipeline-log have a log.
-    pub(crate) fn log(&self, text: &str) {
-        let text = text.to_owned();
-        self.fake.respond_with("pipeline-log/read", move |_| {
-            let response = Response::builder().header("x-log-state", "whole").header("x-log-length", text.len());
-            response.header("x-log-start", 0).body(Body::from(text.clone())).expect("an answer")
+    /// Lets pipeline-log have a log, and answer with the part of it that is asked for.
+    pub(crate) fn log(&self, log: impl AsRef<[u8]>) {
+        let log = log.as_ref().to_vec();
+        self.fake.respond_with("pipeline-log/read", move |body| {
+            let asked: Value = serde_json::from_slice(body).expect("a question");
+            let number = |name: &str| asked[name].as_u64().and_then(|number| usize::try_from(number).ok());
+            let tail = number("tail_bytes").map(|bytes| log.len().saturating_sub(bytes));
+            let start = tail.or(number("from")).unwrap_or(0).min(log.len());
+            let end = number("max_bytes").map_or(log.len(), |bytes| start.saturating_add(bytes).min(log.len()));
+            let response = Response::builder().header("x-log-state", "whole").header("x-log-length", log.len());
+            response.header("x-log-start", start).body(Body::from(log[start..end].to_vec())).expect("an answer")
         });
     }
 
@@ -150,7 +162,8 @@ impl Dashboard {
         let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (head, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a whole answer");
-        Page { status: head.status, headers: head.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        let text = String::from_utf8(bytes.to_vec()).expect("a page is UTF-8");
+        Page { status: head.status, headers: head.headers, text }
     }
 
     /// The token in a page's forms.

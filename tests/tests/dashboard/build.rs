@@ -22,6 +22,7 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
         browser.text().contains(" of 40")
     });
     assert!(!browser.text().contains("step 40 of 40"), "not at its end yet: {}", browser.text());
+    assert!(browser.text().contains("Running"), "the step is listed: {}", browser.text());
     look_at(&browser, "build-live");
     // Without another look at the address.
     until("the end of the log comes by itself", || browser.text().contains("step 40 of 40"));
@@ -29,6 +30,10 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
     let pushed = push.wait();
     assert!(pushed.ok, "{pushed}");
     browser.open(&page);
+    let text = browser.text();
+    let (steps, _) = text.split_once("Log\n").unwrap_or_else(|| panic!("no steps: {text}"));
+    assert!(steps.contains("RUN perl") && steps.contains("Done"), "{text}");
+    assert!(!steps.contains("Running") && !steps.contains("End not told"), "each has its end: {text}");
     look_at(&browser, "build");
 
     let broken = r#"RUN perl -e 'print "\e[31merror: <script>alert(1)</script>\e[0m\n"; exit 7'"#;
@@ -39,5 +44,7 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
     let text = browser.text();
     assert!(text.contains("Failed"), "{text}");
     assert!(text.contains("error: <script>alert(1)</script>") && !text.contains('\u{1b}'), "{text}");
+    let (steps, _) = text.split_once("\nLog").unwrap();
+    assert!(steps.matches("Failed").count() >= 2, "the push and the step: {text}");
     look_at(&browser, "build-failed");
 }

@@ -1,4 +1,5 @@
 use end_to_end::{browser, until};
+use reqwest::Method;
 
 use crate::{Place, look_at};
 
@@ -47,6 +48,7 @@ fn an_owner_finds_everything_about_a_function_and_signs_out() {
     place.open(&browser, &format!("/{alice}/greet"), "Running");
     assert!(browser.text().contains("p99"), "its latencies are shown: {}", browser.text());
     look_at(&browser, "function");
+    the_badge_is_read_without_a_session(&place, &browser.text());
     let before = place.platform.container(&format!("{alice}-greet"));
     browser.press("Deploy again");
     until("other replicas are there", || {
@@ -66,11 +68,33 @@ fn an_owner_finds_everything_about_a_function_and_signs_out() {
     browser.wait_for(&place.git_host());
 }
 
+/// By the address that the page has for a README.
+fn the_badge_is_read_without_a_session(place: &Place, page: &str) {
+    let system = format!("http://system.localhost:{}", place.platform.router().port());
+    let (_, address) = page.split_once(&format!("[![greet]({system}")).unwrap_or_else(|| panic!("no Markdown: {page}"));
+    let (path, rest) = address.split_once(")](").unwrap();
+    assert!(rest.starts_with(&format!("http://{}.localhost", place.alice)), "{rest}");
+    let ask = |path: &str| place.platform.send(place.platform.to_router(Method::GET, "system.localhost", path));
+    let badge = ask(path);
+    assert_eq!((badge.status, &badge.headers["content-type"]), (200, &"image/svg+xml".parse().unwrap()));
+    assert!(badge.text.contains("Running") && badge.headers["cache-control"] == "no-cache, max-age=0", "{}", badge.text);
+    let (begin, proof) = path.rsplit_once('/').unwrap();
+    for wrong in [format!("{begin}/{}.svg", "0".repeat(32)), path.replace("/greet/", "/other/")] {
+        assert_eq!(ask(&wrong).status, 404, "{wrong}");
+    }
+    let posted = place.platform.send(place.platform.to_router(Method::POST, "system.localhost", path));
+    assert_eq!((posted.status, proof.len()), (405, 36));
+}
+
 #[test]
 fn an_operator_sees_how_the_platform_is() {
     let place = Place::start();
     let browser = browser!();
     place.sign_in(&browser, &place.alice);
     place.open(&browser, "/-/operator", "Operator");
+    let text = browser.text();
+    for shown in ["Calls waiting", "free of", "Ready", "0 of 4 at most", &place.alice, "1 function"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
     look_at(&browser, "operator");
 }

@@ -3,6 +3,9 @@
 use crate::ansi::{self, Look, Span};
 use crate::build_log::Part;
 
+/// A page shows at most so many lines and one that has no end yet: as many as browsers keep of a live log.
+const MAX_LINES: usize = 5000;
+
 /// A line as it is shown.
 pub(crate) struct Line {
     /// Its first byte's place in the log.
@@ -26,12 +29,19 @@ impl Line {
     }
 }
 
-/// The whole lines of a part. A last one without an end belongs to the next part, unless there is none.
+/// The last lines of a part, where it has more than a page shows.
+pub(crate) fn newest(part: Part) -> Part {
+    let mut ends = part.bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let Some(first) = ends.nth(MAX_LINES) else { return part };
+    Part { bytes: part.bytes[first..].to_vec(), start: part.start + first as u64, ..part }
+}
+
+/// The first whole lines of a part. A last one without an end belongs to the next part, unless there is none.
 pub(crate) fn of(part: &Part, page: &str) -> Shown {
     let is_all = part.start == 0 && part.bytes.len() as u64 >= part.length;
     let (mut look, mut at, mut lines) = (Look::default(), part.start, Vec::new());
     let is_last = part.is_whole && part.start + part.bytes.len() as u64 >= part.length;
-    for piece in part.bytes.split_inclusive(|byte| *byte == b'\n') {
+    for piece in part.bytes.split_inclusive(|byte| *byte == b'\n').take(MAX_LINES + 1) {
         let text = piece.strip_suffix(b"\n");
         // One line that fills the page has to be shown, or nobody would get past it.
         if text.is_none() && !is_last && !lines.is_empty() {
@@ -71,6 +81,19 @@ mod tests {
         let shown = of(&part("thr", 8, 11, true), "p?");
         assert_eq!((shown.lines[0].address.as_str(), shown.lines[0].number, shown.end), ("p?&from=8#b8", None, 11));
         assert_eq!(of(&part("one line without end", 0, 99, false), "p?").end, 20);
+    }
+
+    #[test]
+    fn a_hundred_thousand_empty_lines_are_pages_of_a_few_thousand() {
+        let text = "\n".repeat(100_000);
+        let whole = part(&text, 7, 100_007, true);
+        let first = of(&whole, "p?");
+        assert_eq!((first.lines.len(), first.lines[0].at, first.end), (MAX_LINES + 1, 7, 7 + MAX_LINES as u64 + 1));
+        let last = of(&newest(whole), "p?");
+        assert_eq!((last.lines.len(), last.end), (MAX_LINES, 100_007));
+        let unfinished = of(&newest(part(&format!("{text}x"), 0, 100_001, true)), "p?");
+        assert_eq!((unfinished.lines.len(), unfinished.end), (MAX_LINES + 1, 100_001));
+        assert_eq!(newest(part("a\nb\n", 3, 7, true)).start, 3);
     }
 
     #[test]

@@ -5,25 +5,25 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::response::sse::Event;
 use http::HeaderMap;
 use sdk::call::CallError;
 use sdk::function_log::{FOLLOW_LOGS, FunctionLogRequest, Line};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 
 use super::{Asked, request, shown};
+use crate::address::Visit;
 use crate::app::App;
 use crate::build_log::SLACK;
 use crate::refusal::Refusal;
-use crate::stream;
-use crate::visitor::{Place, Visitor};
+use crate::stream::{self, Outcome};
+use crate::visitor::Visitor;
 
-/// The longest line that is passed on, in bytes: that of a log, and its JSON.
-const MAX_LINE: usize = 8 * 1024 * 1024;
+/// The longest line that is passed on, in bytes: twice what the gateway has in one.
+const MAX_LINE: usize = 2 * 1024 * 1024;
 
 /// How far a browser is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,11 +31,6 @@ struct Mark {
     at: u64,
     /// So many lines of that time were sent.
     sent: usize,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Begin {
-    since: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,27 +42,19 @@ struct Sent {
 }
 
 pub(crate) async fn live(
-    State(app): State<App>,
-    place: Place,
-    Path((_, name)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
-    Query(begin): Query<Begin>,
+    Visit { app, place, name, asked }: Visit<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let mut request = request(&app, &place, &name, &asked).await?;
     let mark = stream::last_id(&headers).and_then(Mark::parse);
-    let mark = mark.unwrap_or_else(|| Mark { at: begin.since.unwrap_or_else(crate::words::now), sent: 0 });
+    let mark = mark.unwrap_or_else(|| Mark { at: asked.since.unwrap_or_else(crate::words::now), sent: 0 });
     (request.since, request.until, request.tail) = (Some(mark.at), None, None);
     let visitor = place.visitor.clone();
     let streams = app.streams.clone();
     streams.open(&place.visitor, move |events| async move {
         match follow(&app, &visitor, &request, visitor.remaining()).await {
             Ok(response) => pass(response, mark, &events).await,
-            Err(error) => {
-                tracing::warn!(call_id = %visitor.call, error = sdk::failure::chain(&error), "A log cannot be followed");
-                let sentence = "The log cannot be followed at the moment.";
-                drop(events.send(Event::default().event("down").data(sentence)).await);
-            }
+            Err(error) => stream::not_followed(&events, &visitor, &error).await,
         }
     })
 }
@@ -84,26 +71,40 @@ async fn follow(
     app.functions.send(FOLLOW_LOGS, body, digest, time + SLACK, &visitor.call.child()).await
 }
 
-async fn pass(mut response: reqwest::Response, from: Mark, events: &Sender<Event>) {
+async fn pass(mut response: reqwest::Response, from: Mark, events: &Sender<Event>) -> Outcome {
     let (mut rest, mut mark, mut known) = (Vec::new(), Mark { at: from.at, sent: 0 }, from.sent);
-    while let Ok(Some(chunk)) = response.chunk().await {
-        rest.extend_from_slice(&chunk);
-        let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
-            if rest.len() > MAX_LINE {
-                return;
-            }
-            continue;
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Outcome::Ended,
+            Err(_) => return Outcome::BrokenOff,
         };
-        let whole: Vec<u8> = rest.drain(..=end).collect();
+        let whole = whole(&mut rest, &chunk);
         let lines = whole.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        let fresh: Vec<_> = lines.filter(|line| mark.passes(line.at, &mut known)).collect();
-        if fresh.is_empty() {
+        let sent: Vec<_> = lines.filter(|line| mark.passes(line.at, &mut known)).map(|line| sent(&line)).collect();
+        if sent.is_empty() {
             continue;
         }
-        let sent: Vec<_> = fresh.iter().map(sent).collect();
-        let Ok(event) = Event::default().id(mark.to_string()).event("log").json_data(&sent) else { return };
+        let Ok(event) = Event::default().id(mark.to_string()).event("log").json_data(&sent) else {
+            return Outcome::BrokenOff;
+        };
         if events.send(event).await.is_err() {
-            return;
+            return Outcome::Ended;
+        }
+    }
+}
+
+/// The lines that are whole with this chunk. One that is too long is dropped: what then comes of it is no JSON.
+fn whole(rest: &mut Vec<u8>, chunk: &[u8]) -> Vec<u8> {
+    let before = rest.len();
+    rest.extend_from_slice(chunk);
+    match chunk.iter().rposition(|byte| *byte == b'\n') {
+        Some(end) => rest.drain(..=before + end).collect(),
+        None => {
+            if rest.len() > MAX_LINE {
+                rest.clear();
+            }
+            Vec::new()
         }
     }
 }
@@ -144,6 +145,17 @@ impl std::fmt::Display for Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_without_end_fills_nothing_and_the_next_one_comes() {
+        let (mut rest, chunk) = (Vec::new(), vec![b'x'; 64 * 1024]);
+        for _ in 0..1000 {
+            assert!(whole(&mut rest, &chunk).is_empty() && rest.len() <= MAX_LINE);
+        }
+        let lines = whole(&mut rest, b"x\n{\"at\":1}\n{");
+        assert!(lines.ends_with(b"x\n{\"at\":1}\n") && rest == b"{");
+        assert_eq!(whole(&mut rest, b"}\n"), b"{}\n");
+    }
 
     #[test]
     fn who_asks_again_misses_no_line_and_sees_none_twice() {
