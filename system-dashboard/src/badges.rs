@@ -150,7 +150,11 @@ mod tests {
         assert_eq!(badges.path(&cart), Some(format!("/badge/alice/cart/{good}.svg")));
         let later = FunctionStatus { replicas: 3, image: "other".to_owned(), ..cart.clone() };
         assert!(badges.is_good(&known(&later).unwrap(), &good));
-        let others = [("alice-cart", "git.localhost", "8"), ("alice-cart", "github.com", "7"), ("alice-mail", "git.localhost", "7")];
+        let others = [
+            ("alice-cart", "git.localhost", "8"),
+            ("alice-cart", "github.com", "7"),
+            ("alice-mail", "git.localhost", "7"),
+        ];
         for (name, host, id) in others {
             assert!(!badges.is_good(&known(&function(name, host, id)).unwrap(), &good), "{name} {host} {id}");
         }

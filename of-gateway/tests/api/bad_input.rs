@@ -86,7 +86,11 @@ async fn a_body_bomb_is_413_whether_it_says_so_or_not() {
         ("/system/alert", 2 << 20),
     ] {
         let declared = gateway.system(Method::POST, path).body(vec![b' '; most + 1]).send().await.unwrap();
-        assert_eq!(declared.headers()["connection"], "close", "the rest is not read, and the next request needs another one");
+        assert_eq!(
+            declared.headers()["connection"],
+            "close",
+            "the rest is not read, and the next request needs another one"
+        );
         let (status, text) = answer(declared).await;
         assert!(status == 413 && text.contains(&format!("{most} bytes")), "{path}: {status} {text}");
     }

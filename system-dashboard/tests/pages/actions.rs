@@ -120,7 +120,15 @@ async fn a_call_goes_to_no_other_place_whatever_its_path() {
     for good in ["", "/", "/?a=b", "?a=b"] {
         assert!(call(good).await.contains("418"), "{good}");
     }
-    for bad in ["/..", "/../alice-mail", "/../../system/functions", "/%2e%2e/%2E%2e/system/functions", "-x", "\\..\\x", "/a/../.."] {
+    for bad in [
+        "/..",
+        "/../alice-mail",
+        "/../../system/functions",
+        "/%2e%2e/%2E%2e/system/functions",
+        "-x",
+        "\\..\\x",
+        "/a/../..",
+    ] {
         assert!(call(bad).await.contains("does not lead out of the function"), "{bad}");
     }
 }

@@ -15,7 +15,8 @@ async fn page(dashboard: &Dashboard) -> String {
 
 /// A builder that answers so at `/ready` and `/load`, and its address.
 async fn builder(ready: StatusCode, load: (StatusCode, &'static str)) -> String {
-    let routes = Router::new().route("/ready", get(move || async move { ready })).route("/load", get(async move || load));
+    let routes =
+        Router::new().route("/ready", get(move || async move { ready })).route("/load", get(async move || load));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -93,9 +94,15 @@ async fn tenants_are_listed_with_their_functions_and_what_is_wrong_comes_first()
         serde_json::from_value(serde_json::json!([{"type": "CrashLoop", "instance": "i", "message": "m"}])).unwrap();
     dashboard.fake.put_function(broken);
     let text = page(&dashboard).await;
-    assert!(text.contains("alice <span class=\"soft small\">git.localhost/7</span></span><span class=\"soft\">5 functions"));
-    assert!(text.contains("git.localhost/66</span></span><span class=\"soft\">1 function<") && !text.contains("<script>"));
-    assert!(text.contains("<dt>Tenants with functions</dt><dd>2</dd>") && text.contains("<dt>In trouble</dt><dd>3</dd>"));
+    assert!(
+        text.contains("alice <span class=\"soft small\">git.localhost/7</span></span><span class=\"soft\">5 functions")
+    );
+    assert!(
+        text.contains("git.localhost/66</span></span><span class=\"soft\">1 function<") && !text.contains("<script>")
+    );
+    assert!(
+        text.contains("<dt>Tenants with functions</dt><dd>2</dd>") && text.contains("<dt>In trouble</dt><dd>3</dd>")
+    );
     let at = |name: &str| text.find(&format!("<span>{name}</span>")).unwrap();
     assert!(at("alice-zz") < at("alice-a") && at("alice-a") < at("alice-slow"), "{text}");
 }

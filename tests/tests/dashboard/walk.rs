@@ -77,7 +77,11 @@ fn the_badge_is_read_without_a_session(place: &Place, page: &str) {
     let ask = |path: &str| place.platform.send(place.platform.to_router(Method::GET, "system.localhost", path));
     let badge = ask(path);
     assert_eq!((badge.status, &badge.headers["content-type"]), (200, &"image/svg+xml".parse().unwrap()));
-    assert!(badge.text.contains("Running") && badge.headers["cache-control"] == "no-cache, max-age=0", "{}", badge.text);
+    assert!(
+        badge.text.contains("Running") && badge.headers["cache-control"] == "no-cache, max-age=0",
+        "{}",
+        badge.text
+    );
     let (begin, proof) = path.rsplit_once('/').unwrap();
     for wrong in [format!("{begin}/{}.svg", "0".repeat(32)), path.replace("/greet/", "/other/")] {
         assert_eq!(ask(&wrong).status, 404, "{wrong}");

@@ -73,7 +73,10 @@ enum Current {
     None,
     Step(usize),
     /// A line that is a step's name if something is below it.
-    Perhaps { at: u64, line: String },
+    Perhaps {
+        at: u64,
+        line: String,
+    },
 }
 
 impl Steps {
@@ -197,7 +200,8 @@ fn done(inside: &str) -> Option<State> {
 fn millis(text: &str) -> Option<u64> {
     let number = text.strip_suffix(" s)")?;
     let (whole, part) = number.split_once('.')?;
-    let is_number = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     if !is_number(whole, 7) || !is_number(part, 3) {
         return None;
     }

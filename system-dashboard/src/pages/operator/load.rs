@@ -31,17 +31,10 @@ pub(super) struct Disk {
 pub(super) fn shown(load: Option<&Load>, answers: bool) -> (Queue, Disk) {
     let missing = if answers { NOT_TOLD } else { "Not known at the moment." };
     let counts = load.map(|load| [("Calls waiting", load.waiting), ("Running", load.running), ("Given up", load.dead)]);
-    let figures: Vec<_> = counts
-        .into_iter()
-        .flatten()
-        .filter_map(|(what, count)| Some((what, words::count(count? as f64))))
-        .collect();
+    let figures: Vec<_> =
+        counts.into_iter().flatten().filter_map(|(what, count)| Some((what, words::count(count? as f64)))).collect();
     let busiest = load.map(|load| load.busiest.iter().map(|busy| (busy.function.clone(), busy.waiting)).collect());
-    let queue = Queue {
-        missing: figures.is_empty().then_some(missing),
-        figures,
-        busiest: busiest.unwrap_or_default(),
-    };
+    let queue = Queue { missing: figures.is_empty().then_some(missing), figures, busiest: busiest.unwrap_or_default() };
     let disk = load.and_then(|load| load.disk);
     let disk = disk.map_or_else(|| Disk { sentence: missing.to_owned(), mark: "" }, |disk| room(disk.free, disk.total));
     (queue, disk)

@@ -45,7 +45,11 @@ impl Tenants {
             }
             tenant.functions += 1;
         }
-        let named = |((host, id), tenant): ((&str, &str), Tenant)| Tenant { host: host.to_owned(), id: id.to_owned(), ..tenant };
+        let named = |((host, id), tenant): ((&str, &str), Tenant)| Tenant {
+            host: host.to_owned(),
+            id: id.to_owned(),
+            ..tenant
+        };
         let mut listed: Vec<_> = by_owner.into_iter().map(named).collect();
         listed.sort_by(|a, b| b.functions.cmp(&a.functions).then_with(|| a.login.cmp(&b.login)));
         let count = listed.len();

@@ -5,7 +5,10 @@ fn of(log: &str, is_live: bool) -> Vec<String> {
     let mut steps = Steps::default();
     read(&mut steps, log);
     let shown = steps.shown(is_live);
-    shown.into_iter().map(|step| format!("{} {} {} {}", step.at, step.name, step.word, step.took).trim_end().to_owned()).collect()
+    shown
+        .into_iter()
+        .map(|step| format!("{} {} {} {}", step.at, step.name, step.word, step.took).trim_end().to_owned())
+        .collect()
 }
 
 fn read(steps: &mut Steps, log: &str) {
@@ -85,7 +88,10 @@ fn what_is_around_the_build_is_no_step() {
     ] {
         assert_eq!(of(log, false), <[&str; 0]>::default(), "{log}");
     }
-    assert_eq!(of("importing cache\n  error: no\n  (failed after 0.10 s)\n", false), ["0 importing cache Failed 100 ms"]);
+    assert_eq!(
+        of("importing cache\n  error: no\n  (failed after 0.10 s)\n", false),
+        ["0 importing cache Failed 100 ms"]
+    );
 }
 
 #[test]
@@ -105,7 +111,9 @@ fn a_step_that_writes_what_looks_like_an_end_has_its_own_all_the_same() {
 
 #[test]
 fn nonsense_is_no_time() {
-    for time in ["-1.0", "1", "1.", ".5", "1.0e9", "NaN", "inf", "1.2345", "12345678.0", "1 000.0", "١.0", "", "1.0.0", "+1.0"] {
+    for time in
+        ["-1.0", "1", "1.", ".5", "1.0e9", "NaN", "inf", "1.2345", "12345678.0", "1 000.0", "١.0", "", "1.0.0", "+1.0"]
+    {
         assert_eq!(of(&format!("[1/1] RUN x\n  ({time} s)\n"), false), ["0 [1/1] RUN x End not told"], "{time}");
     }
     assert_eq!(of("[1/1] RUN x\n  (9999999.999 s)\n", false), ["0 [1/1] RUN x Done 2777 h 46 min"]);
