@@ -123,7 +123,7 @@ impl Transcript {
         let time = duration(vertex);
         // A step that was not named and has nothing to say is not named for its time alone.
         match () {
-            () if step.timed || vertex.cached || !(step.announced || !rest.is_empty()) => {}
+            () if step.timed || vertex.cached || !step.announced && rest.is_empty() => {}
             () if vertex.error.is_empty() => rest.push(format!("({time})")),
             () if is_cancelled => rest.push(format!("(cancelled after {time})")),
             () => rest.push(format!("(failed after {time})")),

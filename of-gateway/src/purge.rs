@@ -44,21 +44,31 @@ pub enum PurgeError {
 pub async fn purge(config: &Config) -> Result<Removed, PurgeError> {
     let Some(id) = instance::read(&config.data_dir)? else { return Ok(Removed::default()) };
     let engine = Engine::new(config, id.clone());
-    let found = engine.list(None).await?;
-    stream::iter(&found).map(Ok).try_for_each_concurrent(PARALLEL, |container| engine.remove(&container.id)).await?;
+    let containers = without_containers(&engine).await?;
     until_gone(&engine).await?;
-    let networks = without_networks(&engine).await?;
+    let (late, networks) = without_networks(&engine).await?;
     secrets::clear(config.secrets_mount_dir.as_deref(), &id).map_err(|error| PurgeError::Secrets(error.into()))?;
-    Ok(Removed { containers: found.len(), networks })
+    Ok(Removed { containers: containers + late, networks })
 }
 
-/// Where a container was a moment ago, the engine may still see it on its network.
-async fn without_networks(engine: &Engine) -> Result<usize, EngineError> {
+async fn without_containers(engine: &Engine) -> Result<usize, EngineError> {
+    let found = engine.list(None).await?;
+    stream::iter(&found).map(Ok).try_for_each_concurrent(PARALLEL, |container| engine.remove(&container.id)).await?;
+    Ok(found.len())
+}
+
+/// Where a container was a moment ago, the engine may still see it on its network; and what it was asked to make before the
+/// gateway ended, it may have made since. Answers with how many such containers and how many networks there were.
+async fn without_networks(engine: &Engine) -> Result<(usize, usize), EngineError> {
     let until = Instant::now() + REMOVAL;
+    let mut late = 0;
     loop {
         match engine.remove_networks().await {
-            Err(error) if error.is_in_use() && Instant::now() < until => sleep(LOOK).await,
-            done => return done,
+            Err(error) if error.is_in_use() && Instant::now() < until => {
+                late += without_containers(engine).await?;
+                sleep(LOOK).await;
+            }
+            done => return done.map(|networks| (late, networks)),
         }
     }
 }

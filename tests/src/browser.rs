@@ -126,12 +126,20 @@ impl Browser {
         for scheme in ["light", "dark"] {
             self.show_by(scheme);
             let (width, height) = self.size();
+            // Whole pages have no scroll bar beside them.
+            let width = width.max(self.window());
             let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(LONGEST), "scale": 1 });
             let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
             let taken = self.cdp("Page.captureScreenshot", shot);
             let png = BASE64.decode(taken["data"].as_str().unwrap()).unwrap();
             std::fs::write(self.shots.join(format!("{name}-{scheme}.png")), png).unwrap();
         }
+    }
+
+    /// How wide the window is, in CSS pixels.
+    fn window(&self) -> u64 {
+        let asked = self.driver().execute("return window.innerWidth", Vec::new());
+        runtime().block_on(asked).unwrap().convert().unwrap()
     }
 
     /// How wide and how high the page is, in CSS pixels.

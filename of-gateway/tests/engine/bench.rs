@@ -93,7 +93,10 @@ impl Drop for Bench {
         let cleared = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let purged = purge(&config).await;
+                let purged = match purge(&config).await {
+                    Err(error) if is_the_engine_s_fault(&docker, &format!("{error:?}")).await => Ok(()),
+                    purged => purged.map(drop),
+                };
                 for image in &images {
                     let options = RemoveImageOptionsBuilder::default().force(true).build();
                     let _ = docker.remove_image(image, Some(options), None).await;
@@ -107,6 +110,21 @@ impl Drop for Bench {
             outcome.unwrap().unwrap();
         }
     }
+}
+
+/// Docker 20.10 keeps counting, once in some thousand removals under load, an endpoint that no container has. Then nobody can remove
+/// the network until the engine is started anew, and that is no test's fault.
+async fn is_the_engine_s_fault(docker: &Docker, error: &str) -> bool {
+    if !error.contains("has active endpoints") {
+        return false;
+    }
+    let networks = docker.list_networks(None).await.unwrap();
+    let Some(id) = networks.into_iter().filter_map(|network| network.id).find(|id| error.contains(id)) else {
+        return false;
+    };
+    let network = docker.inspect_network(&id, None).await.unwrap();
+    eprintln!("the engine does not let go of the network {id}: {network:?}");
+    network.containers.unwrap_or_default().is_empty()
 }
 
 impl Running {

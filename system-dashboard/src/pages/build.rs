@@ -192,7 +192,11 @@ fn failure(sentence: String, lines: &[Line]) -> Failure {
         let text = line.plain().to_lowercase();
         ["error", "failed", "fatal", "panicked"].iter().any(|word| text.contains(word))
     };
-    let line = lines.iter().find(says_so).map(|line| (line.address.clone(), line.plain()));
+    // What a step says is two spaces further in than its name, which may have such words in it, too.
+    let is_said = |line: &&Line| line.plain().starts_with("  ") && !line.plain().starts_with("  (");
+    let words = || lines.iter().filter(says_so);
+    let line = words().find(is_said).or_else(|| words().next());
+    let line = line.map(|line| (line.address.clone(), line.plain().trim().to_owned()));
     let sentence = if sentence.is_empty() { "The build failed.".to_owned() } else { sentence };
     Failure { sentence, line }
 }

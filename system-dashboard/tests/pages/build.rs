@@ -25,6 +25,10 @@ async fn a_failure_is_on_top_and_each_line_has_an_address() {
     let (top, log) = page.split_once("id=\"log\"").unwrap();
     assert!(top.contains("The compiler ended with 1") && top.contains("href=\"#b6\">error: no such thing"));
     assert!(log.contains("id=\"b6\"") && log.contains("<span class=\"c1\">error: no such thing</span>"));
+    dashboard.log("[2/2] RUN cc -Werror x.c\n  x.c:1: error: no x\n  (0.10 s, failed)\n");
+    let page = dashboard.get(&address("")).await.text;
+    assert!(page.contains("href=\"#b25\">x.c:1: error: no x</a>"), "what a step says, and not its name: {page}");
+    dashboard.log("begin\n\u{1b}[31merror: no such thing\u{1b}[0m\nend\n");
     let found = dashboard.get(&format!("{}&q=NO+SUCH", address(""))).await.text;
     assert!(found.contains("1 line") && !found.contains("id=\"b0\""));
 }

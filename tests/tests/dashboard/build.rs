@@ -44,7 +44,7 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
     let text = browser.text();
     assert!(text.contains("Failed"), "{text}");
     assert!(text.contains("error: <script>alert(1)</script>") && !text.contains('\u{1b}'), "{text}");
-    let (steps, _) = text.split_once("\nLog").unwrap();
+    let (steps, _) = text.split_once("\nLog\n").unwrap();
     assert!(steps.matches("Failed").count() >= 2, "the push and the step: {text}");
     look_at(&browser, "build-failed");
 }

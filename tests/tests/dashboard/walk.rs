@@ -49,10 +49,13 @@ fn an_owner_finds_everything_about_a_function_and_signs_out() {
     assert!(browser.text().contains("p99"), "its latencies are shown: {}", browser.text());
     look_at(&browser, "function");
     the_badge_is_read_without_a_session(&place, &browser.text());
-    let before = place.platform.container(&format!("{alice}-greet"));
+    let service = format!("{alice}-greet");
+    let before = place.platform.container(&service);
     browser.press("Deploy again");
-    until("other replicas are there", || {
-        browser.address().contains("/greet") && place.platform.container(&format!("{alice}-greet")).id != before.id
+    until("other replicas have taken its place", || {
+        let all = place.platform.containers();
+        let of_it: Vec<_> = all.iter().filter(|container| container.function == service).collect();
+        !of_it.is_empty() && of_it.iter().all(|container| container.id != before.id)
     });
     place.platform.wait_for(alice, "greet", "hello from the greeter");
 
@@ -97,7 +100,7 @@ fn an_operator_sees_how_the_platform_is() {
     place.sign_in(&browser, &place.alice);
     place.open(&browser, "/-/operator", "Operator");
     let text = browser.text();
-    for shown in ["Calls waiting", "free of", "Ready", "0 of 4 at most", &place.alice, "1 function"] {
+    for shown in ["Calls waiting", "free of", "Ready", "0 of 4 at most", &place.alice, "2 functions"] {
         assert!(text.contains(shown), "{shown}: {text}");
     }
     look_at(&browser, "operator");
