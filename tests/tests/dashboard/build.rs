@@ -11,7 +11,7 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
 
     // A build that prints for a while, and that the engine has not kept of another run.
     let print = r#"$| = 1; for (1 .. 40) { print "step $_ of 40\n"; select undef, undef, undef, 0.2 }"#;
-    let step = format!("RUN perl -e '{print}' {}", place.alice);
+    let step = format!("RUN perl -e '{print}' {}", platform.instance());
     let dockerfile = std::fs::read_to_string(repository.folder().join("greet/Dockerfile")).unwrap();
     repository.write("greet/Dockerfile", dockerfile.replacen('\n', &format!("\n{step}\n"), 1));
     let sha = repository.commit("Take your time");
