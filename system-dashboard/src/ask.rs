@@ -71,12 +71,15 @@ pub(crate) async fn functions(app: &App, place: &Place) -> Answer<Vec<FunctionSt
     told("The functions", &place.visitor, json(app, LIST_FUNCTION, &of(&place.id), &place.visitor).await)
 }
 
+/// An owner's first functions by name, and how many there are: of many, that is much less to read.
+pub(crate) async fn first(app: &App, place: &Place, limit: usize) -> Answer<Page> {
+    let request = PageRequest { of: of(&place.id), filter: String::new(), after: String::new(), limit: Some(limit) };
+    told("The functions", &place.visitor, json(app, LIST_PAGE, &request, &place.visitor).await)
+}
+
 /// How many functions an owner has.
 pub(crate) async fn count(app: &App, place: &Place) -> Answer<usize> {
-    let request = PageRequest { of: of(&place.id), filter: String::new(), after: String::new(), limit: Some(1) };
-    let page: Answer<Page> =
-        told("The functions", &place.visitor, json(app, LIST_PAGE, &request, &place.visitor).await);
-    page.map(|page| page.total)
+    first(app, place, 1).await.map(|page| page.total)
 }
 
 fn of(id: &OwnerId) -> ListRequest {

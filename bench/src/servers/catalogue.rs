@@ -2,10 +2,10 @@
 //! engine many minutes, and says nothing about pages. Each answer is written anew, as a gateway writes it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -28,22 +28,21 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What is asked of it.
 pub(crate) fn catalogue() -> Router {
-    let functions: Vec<_> = (0..FUNCTIONS).map(function).collect();
     Router::new()
         .route("/system/functions", get(list))
         .route("/system/function/{name}", get(describe))
         .route("/system/history", get(history))
-        .with_state(Arc::new(functions))
 }
 
-type Functions = State<Arc<Vec<FunctionStatus>>>;
+/// Made when they are asked for first: where nobody does, they need no memory.
+static LISTED: LazyLock<Vec<FunctionStatus>> = LazyLock::new(|| (0..FUNCTIONS).map(function).collect());
 
-async fn list(State(functions): Functions) -> Json<Vec<FunctionStatus>> {
-    Json(functions.to_vec())
+async fn list() -> Json<Vec<FunctionStatus>> {
+    Json(LISTED.to_vec())
 }
 
-async fn describe(State(functions): Functions, Path(name): Path<String>) -> Result<Json<FunctionStatus>, StatusCode> {
-    let found = functions.iter().find(|function| function.name == name);
+async fn describe(Path(name): Path<String>) -> Result<Json<FunctionStatus>, StatusCode> {
+    let found = LISTED.iter().find(|function| function.name == name);
     found.cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 

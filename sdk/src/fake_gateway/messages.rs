@@ -53,8 +53,10 @@ impl FakeGateway {
         if let Some(refusal) = self.refusal(&format!("POST /{route}/{name}")) {
             return Some(refusal);
         }
-        // Tenants' functions are called by anybody.
-        let is_tenants = self.function(name).is_some_and(|found| found.labels.contains_key(GIT_CLOUD));
+        // Tenants' functions are called by anybody, whatever the path below them.
+        let is_tenants = self
+            .function(name.split('/').next().unwrap_or_default())
+            .is_some_and(|found| found.labels.contains_key(GIT_CLOUD));
         if let (false, Err(error)) = (is_tenants, Key::derive(&self.secret, name).verify(&Method::POST, headers, body))
         {
             return Some((StatusCode::UNAUTHORIZED, error.to_string()));

@@ -12,7 +12,7 @@ use super::push::{self, Push};
 use super::standing::{self, Origin, Standing};
 use crate::address::Query;
 use crate::app::App;
-use crate::ask;
+use crate::ask::{self, Answer};
 use crate::chart::{self, Axis};
 use crate::page::{self, Shell};
 use crate::visitor::Place;
@@ -98,21 +98,25 @@ struct Small {
     failure: String,
 }
 
+/// The functions of one page.
+#[derive(Default)]
+struct Found {
+    visible: Vec<FunctionStatus>,
+    /// So many fit the filter,
+    total: usize,
+    /// and so many there are.
+    all: usize,
+    pager: Pager,
+}
+
 pub(crate) async fn show(State(app): State<App>, place: Place, Query(asked): Query<Asked>) -> Response {
     let pushes = ask::all_pushes(&place, RECENT);
-    let (functions, recent) = tokio::join!(ask::functions(&app, &place), ask::history(&app, &place, pushes));
-    let mut down: Vec<_> =
-        [functions.as_ref().err(), recent.as_ref().err()].into_iter().flatten().map(ToString::to_string).collect();
-    let has_listing = functions.is_ok();
-    let mut functions = functions.unwrap_or_default();
-    let all = functions.len();
     let filter: String = asked.filter.trim().chars().take(MAX_FILTER).collect();
-    let needle = filter.to_lowercase();
-    functions.retain(|function| standing::short_name(&function.name, place.owner.as_str()).contains(&needle));
-    sort(&mut functions, asked.sort);
-    let total = functions.len();
-    let pager = Pager::of(asked.page.unwrap_or(1), total, asked.sort);
-    let visible: Vec<_> = functions.into_iter().skip((pager.page - 1) * PER_PAGE).take(PER_PAGE).collect();
+    let (found, recent) = tokio::join!(find(&app, &place, &asked, &filter), ask::history(&app, &place, pushes));
+    let mut down: Vec<_> =
+        [found.as_ref().err(), recent.as_ref().err()].into_iter().flatten().map(ToString::to_string).collect();
+    let has_listing = found.is_ok();
+    let Found { visible, total, all, pager } = found.unwrap_or_default();
     let figures = figures(&app, &place, &visible, &mut down).await;
     let small = |name| figures.as_ref().and_then(|answer| Some(small(answer.until, answer.functions.get(name)?)));
     let rows = visible.iter().map(|function| row(&app, &place, function, small(&function.name))).collect();
@@ -132,6 +136,25 @@ pub(crate) async fn show(State(app): State<App>, place: Place, Query(asked): Que
         git_host: app.git_host_url.clone(),
         done: asked.done.filter(|done| done == "deleted").map(|_| "The function is deleted."),
     })
+}
+
+/// What of the functions is shown. The first page by name is what everybody opens, and needs no others.
+async fn find(app: &App, place: &Place, asked: &Asked, filter: &str) -> Answer<Found> {
+    let page = asked.page.unwrap_or(1);
+    if page <= 1 && filter.is_empty() && asked.sort == Sort::Name {
+        let first = ask::first(app, place, PER_PAGE).await?;
+        let (visible, total) = (first.functions, first.total);
+        return Ok(Found { visible, total, all: total, pager: Pager::of(page, total, asked.sort) });
+    }
+    let mut functions = ask::functions(app, place).await?;
+    let all = functions.len();
+    let needle = filter.to_lowercase();
+    functions.retain(|function| standing::short_name(&function.name, place.owner.as_str()).contains(&needle));
+    sort(&mut functions, asked.sort);
+    let total = functions.len();
+    let pager = Pager::of(page, total, asked.sort);
+    let visible = functions.into_iter().skip((pager.page - 1) * PER_PAGE).take(PER_PAGE).collect();
+    Ok(Found { visible, total, all, pager })
 }
 
 async fn figures(

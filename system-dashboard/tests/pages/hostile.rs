@@ -83,7 +83,7 @@ fn make_hostile(dashboard: &Dashboard, text: &str) {
     (record.html_url, record.description) = (text.to_owned(), text.to_owned());
     record.functions[0].description = text.to_owned();
     dashboard.fake.put_function(evil.clone());
-    dashboard.says("list-functions", [evil]);
+    dashboard.has(&[evil]);
     dashboard.says("pipeline-log/history", [record]);
 }
 

@@ -60,7 +60,7 @@ async fn a_part_that_does_not_answer_is_missing_and_the_rest_is_there() {
     assert!(dashboard.get("/").await.text.contains("alice"));
     assert!(dashboard.get("/alice/-/deploys").await.text.contains("The history cannot be shown"));
     assert!(dashboard.get("/alice/-/secrets").await.text.contains("The secrets cannot be shown"));
-    dashboard.fails("list-functions");
+    ["list-functions", "list-functions/page"].iter().for_each(|list| dashboard.fails(list));
     dashboard.says("pipeline-log/history", json!([push("success", "Sell things")]));
     let page = dashboard.get("/alice").await;
     assert!(page.text.contains("The functions cannot be shown") && page.text.contains("Sell things"));
@@ -126,7 +126,7 @@ async fn browsers_are_told_to_take_nothing_from_elsewhere() {
 async fn a_thousand_functions_are_a_small_page() {
     let dashboard = Dashboard::start().await;
     let all: Vec<_> = (0..1000).map(|n| function(&format!("alice-f{n:04}"), 7)).collect();
-    dashboard.says("list-functions", all);
+    dashboard.has(&all);
     dashboard.says("system-metrics", metrics("alice-f0000"));
     let mut request = request("GET", "/alice?page=40&sort=name", &alice(), MINUTE, Body::empty());
     request.headers_mut().insert("accept-encoding", "br, gzip".parse().unwrap());
@@ -134,6 +134,14 @@ async fn a_thousand_functions_are_a_small_page() {
     assert_eq!(response.headers()["content-encoding"], "gzip");
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     assert!(bytes.len() < 40_000, "{}", bytes.len());
+    let first = dashboard.get("/alice").await.text;
+    assert!(
+        first.contains("f0000")
+            && first.contains("f0024")
+            && !first.contains("f0025")
+            && first.contains("Page 1 of 40")
+    );
+    assert_eq!(dashboard.fake.messages("list-functions").len(), 1, "the first page does not need all");
     let last = dashboard.get("/alice?page=99").await.text;
     assert!(last.contains("f0999") && last.contains("Page 40 of 40"));
 }

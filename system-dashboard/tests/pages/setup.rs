@@ -116,8 +116,18 @@ impl Dashboard {
         let all = of.clone();
         self.fake.answer_with("list-functions", move |body| (StatusCode::OK, json!(all(id(body))).to_string()));
         self.fake.answer_with("list-functions/page", move |body| {
-            (StatusCode::OK, json!({"functions": [], "total": of(id(body)).len()}).to_string())
+            let all = of(id(body));
+            let limit = serde_json::from_slice::<Value>(body).unwrap_or_default()["limit"].as_u64().unwrap_or(100);
+            let first: Vec<_> = all.iter().take(usize::try_from(limit).unwrap_or(100)).collect();
+            (StatusCode::OK, json!({"functions": first, "total": all.len()}).to_string())
         });
+    }
+
+    /// Lets list-functions say that an owner has these.
+    pub(crate) fn has(&self, all: &[FunctionStatus]) {
+        self.says("list-functions", all);
+        let first: Vec<_> = all.iter().take(25).collect();
+        self.says("list-functions/page", json!({"functions": first, "total": all.len()}));
     }
 
     pub(crate) fn says(&self, function: &str, answer: impl serde::Serialize) {
