@@ -19,7 +19,7 @@ fn a_build_is_watched_live_and_goes_green_and_another_one_fails() {
     let page = place.build_url("greet", &sha);
     until("the build has a page with a log", || {
         browser.open(&page);
-        browser.text().contains(" of 40")
+        browser.text().contains("step 2 of 40")
     });
     assert!(!browser.text().contains("step 40 of 40"), "not at its end yet: {}", browser.text());
     assert!(browser.text().contains("Running"), "the step is listed: {}", browser.text());
