@@ -1,5 +1,6 @@
 //! Parts that are away, slow, too talkative or out of their mind: the page says what cannot be shown, and the rest is there soon.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -8,6 +9,8 @@ use futures_util::future::join_all;
 use futures_util::stream::{once, pending, repeat_with};
 use http::{Response, StatusCode};
 use serde_json::json;
+use tokio::sync::Notify;
+use tower::ServiceExt as _;
 
 use crate::setup::{Dashboard, Page, SHA, alice, push, request};
 
@@ -199,16 +202,25 @@ async fn a_live_log_that_breaks_off_is_asked_for_again_and_is_not_over() {
         ),
         ("function-logs/follow", "/alice/cart/logs/live?since=5".to_owned(), line),
     ] {
+        let heard = Arc::new(Notify::new());
+        let is_heard = Arc::clone(&heard);
         dashboard.fake.respond_with(part, move |_| {
-            let said = text.clone();
-            let gone = async {
-                // What was said is on its way by then.
-                tokio::time::sleep(Duration::from_millis(300)).await;
+            let (said, is_heard) = (text.clone(), Arc::clone(&is_heard));
+            let gone = async move {
+                is_heard.notified().await;
                 Err(std::io::Error::other("gone"))
             };
             Response::new(Body::from_stream(once(async { Ok(said) }).chain(once(gone))))
         });
-        let live = dashboard.page(request("GET", &path, &alice(), Duration::from_secs(60), Body::empty())).await.text;
+        let asked = request("GET", &path, &alice(), Duration::from_secs(60), Body::empty());
+        let mut body = dashboard.router.clone().oneshot(asked).await.unwrap().into_body().into_data_stream();
+        let mut live = String::new();
+        while let Some(chunk) = body.next().await {
+            live.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
+            if live.contains("said") {
+                heard.notify_one();
+            }
+        }
         assert!(
             live.contains("said") && !live.contains("event: end") && !live.contains("event: down"),
             "{path}: {live}"
